@@ -1,0 +1,63 @@
+"""Events of payments."""
+
+from datetime import datetime
+from typing import Any, ClassVar
+from uuid import UUID
+
+from shared.contracts.events.envelope import Event
+from shared.contracts.values import AccountId, AmountMinor, Code, Currency
+
+_PAYMENT: dict[str, Any] = {
+    "payment_id": "01930000-0000-7000-8000-000000000001",
+    "customer_id": "c-000001",
+    "partner_id": "p-shop",
+    "debtor_account": "6217000100000001",
+    "creditor_account": "6217000100000002",
+    "amount_minor": 1250,
+    "currency": "CNY",
+    "channel": "open_api",
+    "at": "2026-01-05T02:00:00Z",
+}
+
+
+class PaymentEvent(Event):
+    """The facts that every event of a payment repeats, so that no reader has to join."""
+
+    topic: ClassVar[str] = "payments.payment.v1"
+
+    payment_id: UUID
+    customer_id: str
+    partner_id: str | None
+    debtor_account: AccountId
+    creditor_account: AccountId
+    amount_minor: AmountMinor
+    currency: Currency
+    channel: Code
+    at: datetime
+
+    def key(self) -> str:
+        return self.debtor_account
+
+
+class PaymentReceived(PaymentEvent):
+    example: ClassVar[dict[str, Any]] = _PAYMENT
+
+
+class PaymentSettled(PaymentEvent):
+    example: ClassVar[dict[str, Any]] = _PAYMENT | {
+        "transfer_id": "01930000-0000-7000-8000-000000000001"
+    }
+
+    transfer_id: UUID
+
+
+class PaymentRejected(PaymentEvent):
+    example: ClassVar[dict[str, Any]] = _PAYMENT | {"reason_codes": ["model_score_high"]}
+
+    reason_codes: list[Code]
+
+
+class PaymentSentToReview(PaymentEvent):
+    example: ClassVar[dict[str, Any]] = _PAYMENT | {"reason_codes": ["risk_unavailable"]}
+
+    reason_codes: list[Code]

@@ -1,0 +1,89 @@
+"""HTTP models of risk."""
+
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+from pydantic import Field
+
+from shared.contracts.values import (
+    AccountId,
+    AmountMinor,
+    Code,
+    Contract,
+    Currency,
+    CustomerId,
+    Localized,
+    Name,
+    PartnerId,
+    Reply,
+)
+
+Outcome = Literal["approve", "review", "decline"]
+
+
+class DecidePayment(Contract):
+    """Asks for a decision on one payment; `decision_id` is the payment's id."""
+
+    decision_id: UUID
+    customer_id: CustomerId
+    partner_id: PartnerId | None = None
+    debtor_account: AccountId
+    creditor_account: AccountId
+    amount_minor: AmountMinor
+    currency: Currency
+    channel: Code
+    at: datetime
+
+
+class Reason(Reply):
+    code: str
+    text: Localized
+
+
+class Decision(Reply):
+    """`score` is the model's probability of fraud in [0, 1]; null where no model could score."""
+
+    decision_id: UUID
+    outcome: Outcome
+    score: float | None
+    reasons: list[Reason]
+    policy: str
+    model: str | None
+    degraded: list[str] = Field(description="What was missing, for example `model_unavailable`")
+    decided_at: datetime
+
+
+class DecisionRecord(Decision):
+    """A decision as it is kept: with the features that it saw and the time that it took."""
+
+    customer_id: CustomerId
+    features: dict[str, float | None]
+    elapsed_us: int
+
+
+class ModelCard(Reply):
+    name: str
+    version: str
+    sha256: str
+    features: list[str]
+    trained_on: str
+    metrics: dict[str, float]
+
+
+class ListAccount(Contract):
+    """Puts an account on the black list, with a reason."""
+
+    account_id: AccountId
+    reason: Name
+
+
+class ListedAccount(Reply):
+    account_id: AccountId
+    reason: str
+    listed_by: str
+    listed_at: datetime
+
+
+class ListedAccounts(Reply):
+    items: list[ListedAccount]

@@ -1,0 +1,147 @@
+"""State and the event that tells of it are written in one transaction; the relay publishes."""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import delete, func, insert, select, text
+
+from shared.contracts.events.envelope import Envelope, Event
+from shared.contracts.topics import BY_NAME
+from shared.kit import leases, metrics, tracing
+from shared.kit.bus.port import Bus, Message
+from shared.kit.clock import Clock, new_id
+from shared.kit.database import Database, Session
+from shared.kit.tables import outbox
+
+log = logging.getLogger(__name__)
+
+#: Rows that one round of the relay takes.
+BATCH = 500
+#: How soon a relay looks again where nobody woke it (another process may have written).
+POLL_S = 0.05
+#: How long a relay that found nothing waits in the end.
+IDLE_POLL_S = 0.25
+RETRY_S = 1.0
+RETENTION_BATCH = 5_000
+
+_PUBLISHED = text(
+    "UPDATE outbox SET published_at = :now WHERE position = ANY(CAST(:positions AS bigint[]))"
+)
+
+
+async def add(session: Session, *, source: str, now: datetime, events: Sequence[Event]) -> None:
+    """Store `events` of the service `source` beside the state that they tell of.
+
+    Raises:
+        ValueError: the topic table does not name `source` as a producer of the topic.
+    """
+    if not events:
+        return
+    trace = tracing.current()
+    rows = []
+    for event in events:
+        if source not in BY_NAME[event.topic].producers:
+            raise ValueError(f"{source} may not publish to {event.topic}")
+        envelope = Envelope(
+            id=new_id(),
+            source=source,
+            type=type(event).__name__,
+            time=now,
+            subject=event.key(),
+            traceparent=trace.traceparent() if trace else None,
+            data=event.model_dump(mode="json"),
+        )
+        rows.append(
+            {
+                "event_id": envelope.id,
+                "topic": event.topic,
+                "key": event.key(),
+                "envelope": envelope.model_dump_json(),
+                "created_at": now,
+            }
+        )
+    await session.execute(insert(outbox), rows)
+
+
+class Relay:
+    """Publishes a service's outbox in the order in which it was written. One runs at a time."""
+
+    def __init__(
+        self, *, service: str, database: Database, bus: Bus, clock: Clock, owner: str
+    ) -> None:
+        self._service = service
+        self._database = database
+        self._bus = bus
+        self._clock = clock
+        self._owner = owner
+        self._wake = asyncio.Event()
+
+    def wake(self) -> None:
+        """Something was written in this process: look now."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Publish until cancelled; a database or a bus that is away is tried again."""
+        wait = POLL_S
+        while True:
+            try:
+                published = await self._round()
+                wait = 0 if published == BATCH else POLL_S if published else IDLE_POLL_S
+            except Exception as error:
+                # Not lost: the rows stay unpublished and the next round takes them again.
+                log.warning("relay.retry", extra={"cause": type(error).__name__})
+                wait = RETRY_S
+            if wait:
+                self._wake.clear()
+                try:
+                    await asyncio.wait_for(self._wake.wait(), wait)
+                except TimeoutError:
+                    continue
+
+    async def _round(self) -> int:
+        async with self._database.transaction() as session:
+            if not await leases.hold(
+                session, name="relay", owner=self._owner, now=self._clock(), seconds=10
+            ):
+                return 0
+            waiting = (
+                select(outbox.c.position, outbox.c.event_id, outbox.c.topic, outbox.c.key)
+                .add_columns(outbox.c.envelope)
+                .where(outbox.c.published_at.is_(None))
+                .order_by(outbox.c.position)
+                .limit(BATCH)
+            )
+            rows = (await session.execute(waiting)).all()
+        metrics.OUTBOX_WAITING.labels(self._service).set(len(rows))
+        if not rows:
+            return 0
+        await self._bus.publish(
+            [
+                Message(topic=row.topic, key=row.key, event_id=row.event_id, value=row.envelope)
+                for row in rows
+            ]
+        )
+        async with self._database.transaction() as session:
+            positions = [row.position for row in rows]
+            await session.execute(_PUBLISHED, {"positions": positions, "now": self._clock()})
+        metrics.EVENTS_PUBLISHED.labels(self._service).inc(len(rows))
+        return len(rows)
+
+
+async def waiting(session: Session) -> int:
+    """How many rows are not published yet."""
+    statement = select(func.count()).select_from(outbox).where(outbox.c.published_at.is_(None))
+    return int((await session.execute(statement)).scalar_one())
+
+
+async def forget_published(session: Session, *, now: datetime, keep_days: int) -> int:
+    """Delete a bounded number of rows that were published longer ago; how many they were."""
+    old = (
+        select(outbox.c.position)
+        .where(outbox.c.published_at < now - timedelta(days=keep_days))
+        .limit(RETENTION_BATCH)
+    )
+    done = await session.execute(delete(outbox).where(outbox.c.position.in_(old.scalar_subquery())))
+    return done.rowcount
