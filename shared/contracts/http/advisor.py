@@ -32,6 +32,7 @@ class Questionnaire(Reply):
     version: str
     lang: str
     title: str
+    preamble: str = Field(description="To be shown before the items: who may answer, and how")
     items: list[Item]
 
 
@@ -52,7 +53,7 @@ class Assessment(Reply):
     lowest_class: bool = Field(description="The lowest class inside C1: may not insist on more")
     score: int
     reasons: list[Localized]
-    valid_until: date
+    valid_until: date = Field(description="The first day on which it no longer counts")
     completed_at: datetime
     expired: bool
 
@@ -89,5 +90,6 @@ class Suitability(Reply):
     suitable: bool
     reason_code: str
     reason: Localized
+    may_insist: bool = Field(description="Whether a client who was warned may buy all the same")
     grade: Grade | None
     rating: Rating

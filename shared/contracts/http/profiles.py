@@ -1,6 +1,6 @@
 """HTTP models of profiles."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Literal
 
 from pydantic import Field
@@ -11,6 +11,16 @@ from shared.contracts.values import Contract, CustomerId, Localized, Reply
 class Totals(Reply):
     """What went in and out of a customer's accounts, in minor units of one currency."""
 
+    currency: str
+    in_minor: int
+    out_minor: int
+    transfers: int
+
+
+class MonthTotal(Reply):
+    """Totals of the transfers whose value date is in the month that begins on `month`."""
+
+    month: date
     currency: str
     in_minor: int
     out_minor: int
@@ -43,6 +53,7 @@ class Habits(Reply):
 class Profile(Reply):
     customer_id: CustomerId
     totals: list[Totals]
+    by_month: list[MonthTotal] = Field(description="The latest 24 months, the oldest first")
     by_kind: list[KindTotal]
     habits: Habits
     tags: list[str]
@@ -63,7 +74,10 @@ class MarketingConsent(Reply):
 
 
 class NextOffer(Reply):
-    """`personalized` is false where the customer has not agreed to marketing."""
+    """`personalized` is false where the customer has not agreed to marketing.
+
+    `notice` is the risk notice of an investment, to be shown with it.
+    """
 
     customer_id: CustomerId
     offer_id: str | None
@@ -71,4 +85,5 @@ class NextOffer(Reply):
     title: Localized
     body: Localized
     reason: Localized
+    notice: Localized | None
     personalized: bool
