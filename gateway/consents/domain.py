@@ -70,6 +70,8 @@ class PaymentConsent:
     redirect_uri: str | None
     stored_state: ConsentState
     customer_id: str | None
+    #: Wrong one-time codes so far.
+    code_failures: int
     created_at: datetime
     updated_at: datetime
 
@@ -115,6 +117,15 @@ def reject(consent: PaymentConsent, *, customer_id: str, now: datetime) -> Payme
     """The customer denies. Raises `ConsentNotAwaiting`."""
     _check_awaiting(consent, now=now)
     return replace(consent, stored_state="rejected", customer_id=customer_id, updated_at=now)
+
+
+def count_wrong_code(consent: PaymentConsent, *, customer_id: str, now: datetime) -> PaymentConsent:
+    """One more wrong one-time code; the last one allowed rejects. Raises `ConsentNotAwaiting`."""
+    _check_awaiting(consent, now=now)
+    counted = replace(consent, code_failures=consent.code_failures + 1, updated_at=now)
+    if counted.code_failures >= MAX_CODE_TRIES:
+        return reject(counted, customer_id=customer_id, now=now)
+    return counted
 
 
 def revoke(consent: PaymentConsent, *, now: datetime) -> PaymentConsent:

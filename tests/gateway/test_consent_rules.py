@@ -25,6 +25,7 @@ OPEN = PaymentConsent(
     redirect_uri=None,
     stored_state="awaiting_authorization",
     customer_id=None,
+    code_failures=0,
     created_at=NOW,
     updated_at=NOW,
 )
@@ -81,6 +82,14 @@ class TestPaymentConsent:
     @pytest.mark.parametrize("state", ["revoked", "rejected"])
     def test_stays_what_it_was_made_after_its_expiry(self, state):
         assert replace(OPEN, stored_state=state).state(now=LATER) == state
+
+    def test_is_rejected_by_the_fifth_wrong_code(self):
+        consent = OPEN
+        for _ in range(4):
+            consent = domain.count_wrong_code(consent, customer_id="c-1", now=NOW)
+            assert consent.state(now=NOW) == "awaiting_authorization"
+        consent = domain.count_wrong_code(consent, customer_id="c-1", now=NOW)
+        assert consent.state(now=NOW) == "rejected"
 
     @pytest.mark.parametrize("days", [1, 90])
     def test_may_last_up_to_90_days(self, days):

@@ -1,0 +1,83 @@
+"""SQL of tokens: what was used once, and the public keys of access tokens."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import delete, exists, select
+from sqlalchemy.dialects.postgresql import insert
+
+from gateway.models import partners, token_keys, used_ids
+from shared.kit.database import Session
+
+#: Rows that one statement of the tidying deletes.
+TIDY_BATCH = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """What the database says to one call of a partner."""
+
+    is_first_use: bool
+    state: str
+    rate_limit_per_minute: int
+
+
+async def use_id(session: Session, *, id_hash: bytes, kept_until: datetime) -> bool:
+    """Remember an id; False where it was used before."""
+    statement = (
+        insert(used_ids)
+        .values(id_hash=id_hash, kept_until=kept_until)
+        .on_conflict_do_nothing()
+        .returning(used_ids.c.id_hash)
+    )
+    return (await session.execute(statement)).first() is not None
+
+
+async def admit(
+    session: Session, *, partner_id: str, id_hash: bytes, kept_until: datetime
+) -> Admission | None:
+    """Remember the proof's id and read the partner, in one statement; None: no such partner."""
+    used = (
+        insert(used_ids)
+        .values(id_hash=id_hash, kept_until=kept_until)
+        .on_conflict_do_nothing()
+        .returning(used_ids.c.id_hash)
+        .cte("used")
+    )
+    statement = (
+        select(exists(select(used.c.id_hash)), partners.c.state, partners.c.rate_limit_per_minute)
+        .where(partners.c.partner_id == partner_id)
+        .add_cte(used)
+    )
+    row = (await session.execute(statement)).first()
+    return Admission(*row) if row else None
+
+
+async def insert_token_key(
+    session: Session, *, kid: str, jwk: Mapping[str, Any], created_at: datetime
+) -> None:
+    await session.execute(insert(token_keys).values(kid=kid, jwk=dict(jwk), created_at=created_at))
+
+
+async def list_token_keys(session: Session, *, since: datetime) -> list[dict[str, Any]]:
+    statement = (
+        select(token_keys.c.jwk)
+        .where(token_keys.c.created_at > since)
+        .order_by(token_keys.c.created_at.desc())
+    )
+    return [dict(row.jwk) for row in await session.execute(statement)]
+
+
+async def forget_used_ids(session: Session, *, now: datetime) -> int:
+    """Delete a bounded number of ids that are refused by their age alone; how many they were."""
+    old = select(used_ids.c.id_hash).where(used_ids.c.kept_until < now).limit(TIDY_BATCH)
+    done = await session.execute(
+        delete(used_ids).where(used_ids.c.id_hash.in_(old.scalar_subquery()))
+    )
+    return done.rowcount
+
+
+async def forget_token_keys(session: Session, *, before: datetime) -> None:
+    await session.execute(delete(token_keys).where(token_keys.c.created_at < before))
