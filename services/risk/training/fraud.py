@@ -1,0 +1,202 @@
+"""Trains and writes the fraud model: `python -m services.risk.training.fraud --out FOLDER`.
+
+The same seed and size write the same two files, byte for byte, on the same versions of the
+libraries. Nothing is written unless the exported model answers as the trained one does.
+"""
+
+import argparse
+import hashlib
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.risk.features import FEATURE_NAMES, FEATURES, Windows
+from services.risk.scoring import manifest_sha256
+from services.risk.training.export import ParityBroken, Trained, check_parity, fit, to_onnx
+from services.risk.training.measures import (
+    average_precision,
+    brier,
+    precision_recall,
+    roc_auc,
+    threshold_for,
+)
+from services.risk.training.simulation import (
+    HONEST,
+    PATTERNS,
+    Labeled,
+    Size,
+    days_of,
+    simulate,
+)
+
+NAME = "fraud"
+VERSION = "2026.1"
+SEED = 20260101
+#: Of the payments at or above a threshold, this part is fraud in the validation weeks.
+DECLINE_PRECISION = 0.95
+REVIEW_PRECISION = 0.60
+GOLDEN_PER_KIND = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Features in 32 bits, one row per payment in order of time, with what each really was."""
+
+    features: NDArray[np.float32]
+    patterns: NDArray[np.str_]
+    days: NDArray[np.int64]
+
+    @property
+    def is_fraud(self) -> NDArray[np.bool_]:
+        return np.asarray(self.patterns != HONEST)
+
+    def between(self, first_day: int, end_day: int) -> "Table":
+        rows = (self.days >= first_day) & (self.days < end_day)
+        return Table(self.features[rows], self.patterns[rows], self.days[rows])
+
+
+def measure(history: Sequence[Labeled]) -> Table:
+    """Runs the history through the windows that serve, each payment at its own moment."""
+    windows = Windows()
+    features = np.empty((len(history), len(FEATURE_NAMES)), dtype=np.float32)
+    for i, item in enumerate(history):
+        values = windows.measure(item.payment)
+        features[i] = [values[name] for name in FEATURE_NAMES]
+    patterns = np.array([item.pattern for item in history])
+    return Table(features, patterns, np.fromiter(days_of(list(history)), dtype=np.int64))
+
+
+def fingerprint(history: Sequence[Labeled]) -> str:
+    """The SHA-256 over every simulated payment and its label."""
+    digest = hashlib.sha256()
+    for item in history:
+        digest.update(repr((asdict(item.payment), item.pattern)).encode())
+    return digest.hexdigest()
+
+
+def _metrics(
+    model: Trained, valid: Table, test: Table, *, review: float, decline: float
+) -> dict[str, float]:
+    scores = model.score(test.features)
+    truth = test.is_fraud
+    metrics = {
+        "auc": roc_auc(truth, scores),
+        "average_precision": average_precision(truth, scores),
+        "brier": brier(truth, scores),
+        "fraud_rate": float(truth.mean()),
+        "rows_test": float(len(truth)),
+        "auc_validation": roc_auc(valid.is_fraud, model.score(valid.features)),
+    }
+    for name, threshold in (("review", review), ("decline", decline)):
+        precision, recall = precision_recall(truth, scores, threshold=threshold)
+        metrics[f"precision_at_{name}"] = precision
+        metrics[f"recall_at_{name}"] = recall
+        metrics[f"share_of_honest_at_{name}"] = float((scores[~truth] >= threshold).mean())
+    for pattern in PATTERNS:
+        of_pattern = scores[test.patterns == pattern]
+        if len(of_pattern):
+            metrics[f"recall_{pattern}_at_review"] = float((of_pattern >= review).mean())
+    return {name: round(value, 6) for name, value in metrics.items()}
+
+
+def _golden(model: Trained, test: Table) -> list[tuple[str, NDArray[np.float32]]]:
+    """Rows that any change of the model is likely to move: every kind, gaps and extremes."""
+    scores = model.score(test.features)
+    rows: list[tuple[str, NDArray[np.float32]]] = []
+    for kind in (HONEST, *PATTERNS):
+        places = np.flatnonzero(test.patterns == kind)
+        if not len(places):
+            continue
+        ordered = places[np.argsort(scores[places], kind="stable")]
+        for part in range(1, GOLDEN_PER_KIND + 1):
+            place = ordered[len(ordered) * part // (GOLDEN_PER_KIND + 1)]
+            rows.append((f"{kind}_{part}", test.features[place]))
+        rows.append((f"{kind}_highest", test.features[ordered[-1]]))
+    width = test.features.shape[1]
+    rows.append(("all_missing", np.full(width, np.nan, dtype=np.float32)))
+    rows.append(("all_zero", np.zeros(width, dtype=np.float32)))
+    rows.append(("all_large", np.full(width, 1e30, dtype=np.float32)))
+    rows.append(("all_negative", np.full(width, -1e30, dtype=np.float32)))
+    return rows
+
+
+def train(*, seed: int, size: Size) -> tuple[bytes, bytes]:
+    """Simulates, fits, checks; returns the model file and its manifest.
+
+    Out of time: fitted on the first half of the days, thresholds from the third quarter, metrics
+    from the last. Raises ParityBroken if the exported model answers otherwise than the fitted.
+    """
+    history = simulate(seed=seed, size=size)
+    table = measure(history)
+    half, three_quarters = size.days // 2, size.days * 3 // 4
+    fitted = table.between(0, half)
+    valid = table.between(half, three_quarters)
+    test = table.between(three_quarters, size.days)
+    model = fit(fitted.features, fitted.is_fraud, seed=seed)
+    onnx = to_onnx(model, width=len(FEATURE_NAMES))
+    exported = check_parity(model, onnx, table.features, seed=seed)
+
+    scores = model.score(valid.features)
+    decline = threshold_for(valid.is_fraud, scores, precision=DECLINE_PRECISION)
+    review = min(decline, threshold_for(valid.is_fraud, scores, precision=REVIEW_PRECISION))
+    golden = _golden(model, test)
+    fields: dict[str, object] = {
+        "name": NAME,
+        "version": VERSION,
+        "sha256": hashlib.sha256(onnx).hexdigest(),
+        "trained_on": (
+            f"simulated city, seed {seed}, {size.customers} customers, {size.days} days, "
+            f"{len(history)} payments, sha256 {fingerprint(history)}"
+        ),
+        "features": [asdict(feature) for feature in FEATURES],
+        "thresholds": {"review": round(review, 6), "decline": round(decline, 6)},
+        "metrics": _metrics(model, valid, test, review=review, decline=decline)
+        | {"parity_worst": exported.worst, "parity_rows": float(exported.rows)},
+        "golden": [
+            {
+                "label": label,
+                "inputs": [None if np.isnan(value) else float(value) for value in row],
+                "score": float(exported.score(row[None, :])[0]),
+            }
+            for label, row in golden
+        ],
+    }
+    fields["manifest_sha256"] = manifest_sha256(fields)
+    written = json.dumps(fields, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
+    return onnx, written.encode()
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Writes `fraud.onnx` and `fraud.json`; 1 and nothing written if the export differs."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, required=True, help="folder of the two files")
+    parser.add_argument("--seed", type=int, default=SEED)
+    parser.add_argument("--customers", type=int, default=Size().customers)
+    parser.add_argument("--days", type=int, default=Size().days)
+    chosen = parser.parse_args(arguments)
+    size = Size(customers=chosen.customers, days=chosen.days)
+    try:
+        onnx, manifest = train(seed=chosen.seed, size=size)
+    except ParityBroken as error:
+        sys.stderr.write(f"not written: {error}\n")
+        return 1
+    chosen.out.mkdir(parents=True, exist_ok=True)
+    for name, content in ((f"{NAME}.onnx", onnx), (f"{NAME}.json", manifest)):
+        path = chosen.out / name
+        part = path.with_suffix(path.suffix + ".part")
+        part.write_bytes(content)
+        part.replace(path)
+    fields = json.loads(manifest)
+    print(f"{NAME}.onnx: {len(onnx)} bytes, sha256 {fields['sha256']}")
+    for name, value in {**fields["thresholds"], **fields["metrics"]}.items():
+        print(f"  {name:28} {value:.6g}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
