@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
 
 import asyncpg
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
@@ -80,9 +79,3 @@ def is_connection_loss(error: BaseException) -> bool:
         asyncpg.InterfaceError,
     )
     return any(isinstance(cause, away) for cause in causes)
-
-
-async def raw_connection(session: Session) -> Any:
-    """The asyncpg connection under `session`, for calls that need its array protocol."""
-    connection = await session.get_raw_connection()
-    return connection.driver_connection

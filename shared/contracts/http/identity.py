@@ -41,6 +41,11 @@ class Customer(Reply):
     can_sign_in: bool
 
 
+class CustomerPage(Reply):
+    items: list[Customer]
+    next_after: str | None = Field(description="Pass as `after` for the next page")
+
+
 class GrantRight(Contract):
     account_id: AccountId
     customer_id: CustomerId
@@ -151,6 +156,12 @@ class RegisterStaff(Contract):
     roles: Annotated[list[Role], Field(min_length=1, max_length=3)]
 
 
+class StaffMember(Reply):
+    staff_id: str
+    login_name: str
+    roles: list[Role]
+
+
 class StaffToken(Reply):
     """A bearer token for the services' own APIs: names the member of staff and the roles."""
 
@@ -172,4 +183,6 @@ class AuditEntry(Reply):
 
 class AuditPage(Reply):
     items: list[AuditEntry]
-    next_before: datetime | None = None
+    next_before: str | None = Field(
+        default=None, description="Pass as `before` for the next page; it has no other meaning"
+    )

@@ -1,0 +1,52 @@
+"""HTTP routes of holds. Payments alone places them; an operator may look."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends
+
+from services.ledger.holds import service
+from shared.contracts.http import ledger as contract
+from shared.kit.app import Ctx
+from shared.kit.auth import Caller, allow
+
+Payments = Annotated[Caller, Depends(allow("payments"))]
+Viewer = Annotated[Caller, Depends(allow("payments", roles=("operator", "reviewer")))]
+
+router = APIRouter(prefix="/v1/holds", tags=["holds"])
+
+
+@router.post("", status_code=201)
+async def place_hold(body: contract.PlaceHold, context: Ctx, _: Payments) -> contract.Hold:
+    async with context.database.transaction() as session:
+        return await service.place(session, body=body, now=context.clock())
+
+
+@router.get("/{hold_id}")
+async def read_hold(hold_id: UUID, context: Ctx, _: Viewer) -> contract.Hold:
+    async with context.database.transaction() as session:
+        return await service.read(session, hold_id=hold_id, now=context.clock())
+
+
+@router.post("/{hold_id}/extension")
+async def extend_hold(
+    hold_id: UUID, body: contract.ExtendHold, context: Ctx, _: Payments
+) -> contract.Hold:
+    async with context.database.transaction() as session:
+        return await service.extend(session, hold_id=hold_id, body=body, now=context.clock())
+
+
+@router.post("/{hold_id}/capture")
+async def capture_hold(
+    hold_id: UUID, body: contract.CaptureHold, context: Ctx, _: Payments
+) -> contract.Hold:
+    async with context.database.transaction() as session:
+        reply = await service.capture(session, hold_id=hold_id, body=body, now=context.clock())
+    context.published()
+    return reply
+
+
+@router.post("/{hold_id}/release")
+async def release_hold(hold_id: UUID, context: Ctx, _: Payments) -> contract.Hold:
+    async with context.database.transaction() as session:
+        return await service.release(session, hold_id=hold_id, now=context.clock())

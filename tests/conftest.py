@@ -1,0 +1,44 @@
+"""Fixtures of every test: one running bank a session, and no skip where none is allowed."""
+
+import os
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from tests.bank import Bank, running_bank
+
+settings.register_profile(
+    "tongbao", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=False
+)
+settings.load_profile("tongbao")
+
+
+@pytest.fixture(scope="session")
+def bank(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bank]:
+    """A bank with real databases; ask `bank.client("ledger", caller="payments")` for a service."""
+    with running_bank(tmp_path_factory.mktemp("bank")) as running:
+        yield running
+
+
+@pytest.fixture
+def unique() -> str:
+    """A short word of this test alone, for ids: tests share one bank and run in any order."""
+    return uuid.uuid4().hex[:12]
+
+
+@pytest.fixture(scope="session")
+def repository_root() -> Path:
+    return Path(__file__).resolve().parents[1]
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Where NO_SKIPS is set, as in CI, a skipped test is a failed run."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if os.environ.get("NO_SKIPS") == "1" and reporter is not None:
+        skipped = reporter.stats.get("skipped", [])
+        if skipped and exitstatus == 0:
+            reporter.write_line(f"NO_SKIPS: {len(skipped)} tests were skipped", red=True)
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
