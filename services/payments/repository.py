@@ -1,0 +1,183 @@
+"""The SQL of payments."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Integer, and_, literal, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from services.payments.domain import Payment, State
+from services.payments.models import payees, payments, standing_orders
+from shared.contracts.http.payments import StandingOrder
+from shared.kit.database import Session
+
+#: What a step may change; everything else of a payment stays as it was received.
+_CHANGING = (
+    "state",
+    "updated_at",
+    "due_at",
+    "reason_codes",
+    "risk_score",
+    "transfer_id",
+    "approved_at",
+    "review_until",
+    "verdict",
+    "reviewed_by",
+    "review_reason",
+)
+
+
+def _payment(row: Any) -> Payment:
+    values = row._asdict()
+    values["body_hash"] = bytes(row.body_hash)
+    values["reason_codes"] = tuple(row.reason_codes)
+    return Payment(**values)
+
+
+async def insert_payment(session: Session, payment: Payment) -> bool:
+    """Store a received payment; False where its id is taken, after whoever took it committed."""
+    statement = (
+        insert(payments)
+        .values(asdict(payment) | {"reason_codes": list(payment.reason_codes)})
+        .on_conflict_do_nothing()
+        .returning(payments.c.payment_id)
+    )
+    return (await session.execute(statement)).first() is not None
+
+
+async def find(session: Session, payment_id: UUID, *, lock: bool = False) -> Payment | None:
+    statement = select(payments).where(payments.c.payment_id == payment_id)
+    row = (await session.execute(statement.with_for_update() if lock else statement)).first()
+    return _payment(row) if row else None
+
+
+async def store(session: Session, *, before: Payment, after: Payment) -> bool:
+    """Change the payment if it still is as in `before`; False where somebody was first.
+
+    State and verdict together never come back to what they were, so they are the version. With
+    a settled payment its payee is counted, in the same statement.
+    """
+    values = {name: getattr(after, name) for name in _CHANGING}
+    changed = (
+        update(payments)
+        .where(payments.c.payment_id == before.payment_id)
+        .where(payments.c.state == before.state)
+        .where(payments.c.verdict.is_not_distinct_from(before.verdict))
+        .values(values | {"reason_codes": list(after.reason_codes)})
+        .returning(
+            payments.c.customer_id,
+            payments.c.creditor_account,
+            payments.c.creditor_name,
+            payments.c.updated_at,
+        )
+    )
+    if after.state != "settled":
+        return (await session.execute(changed)).first() is not None
+    settled = changed.cte("settled")
+    new = insert(payees).from_select(
+        ["customer_id", "account_id", "name", "first_paid_at", "payments"],
+        select(*settled.c, literal(1, Integer)),
+    )
+    counted = new.on_conflict_do_update(
+        index_elements=[payees.c.customer_id, payees.c.account_id],
+        set_={"name": new.excluded.name, "payments": payees.c.payments + 1},
+    ).returning(payees.c.account_id)
+    return (await session.execute(counted)).first() is not None
+
+
+async def claim_due(
+    session: Session, *, now: datetime, lease: timedelta, limit: int
+) -> list[Payment]:
+    """Payments whose next look is due, oldest first. They are put off by `lease`, so that no
+    other worker takes them meanwhile and one that keeps failing does not stand before the rest.
+    """
+    due = (
+        select(payments.c.payment_id)
+        .where(payments.c.due_at <= now)
+        .order_by(payments.c.due_at)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+        .cte("due")
+    )
+    statement = (
+        update(payments)
+        .where(payments.c.payment_id == due.c.payment_id)
+        .values(due_at=now + lease)
+        .returning(payments)
+    )
+    return [_payment(row) for row in (await session.execute(statement)).all()]
+
+
+async def page(
+    session: Session,
+    *,
+    customer_id: str | None,
+    partner_id: str | None,
+    debtor_account: str | None,
+    state: State | None,
+    before: UUID | None,
+    limit: int,
+) -> list[Payment]:
+    """Payments that match, newest first, with ids below `before`."""
+    wanted = {
+        payments.c.customer_id: customer_id,
+        payments.c.partner_id: partner_id,
+        payments.c.debtor_account: debtor_account,
+        payments.c.state: state,
+    }
+    conditions = [column == value for column, value in wanted.items() if value is not None]
+    if before is not None:
+        conditions.append(payments.c.payment_id < before)
+    statement = select(payments).order_by(payments.c.payment_id.desc()).limit(limit)
+    if conditions:
+        statement = statement.where(and_(*conditions))
+    return [_payment(row) for row in (await session.execute(statement)).all()]
+
+
+async def payees_of(session: Session, customer_id: str, *, limit: int) -> Sequence[Any]:
+    """The customer's payees, the most paid first."""
+    statement = (
+        select(payees)
+        .where(payees.c.customer_id == customer_id)
+        .order_by(payees.c.payments.desc(), payees.c.account_id)
+        .limit(limit)
+    )
+    return (await session.execute(statement)).all()
+
+
+async def insert_orders(
+    session: Session, orders: Sequence[tuple[StandingOrder, bytes]], *, now: datetime
+) -> set[str]:
+    """Store the orders whose ids are free, inactive; the ids of those that were."""
+    rows = [
+        order.model_dump() | {"active": False, "content_hash": digest, "recorded_at": now}
+        for order, digest in orders
+    ]
+    statement = (
+        insert(standing_orders)
+        .values(rows)
+        .on_conflict_do_nothing()
+        .returning(standing_orders.c.order_id)
+    )
+    return set((await session.execute(statement)).scalars())
+
+
+async def order_hashes(session: Session, order_ids: Sequence[str]) -> dict[str, bytes]:
+    statement = select(standing_orders.c.order_id, standing_orders.c.content_hash).where(
+        standing_orders.c.order_id.in_(order_ids)
+    )
+    found = (await session.execute(statement)).all()
+    return {row.order_id: bytes(row.content_hash) for row in found}
+
+
+async def orders_of(session: Session, debtor_account: str, *, limit: int) -> Sequence[Any]:
+    statement = (
+        select(standing_orders)
+        .where(standing_orders.c.debtor_account == debtor_account)
+        .order_by(standing_orders.c.order_id)
+        .limit(limit)
+    )
+    return (await session.execute(statement)).all()
