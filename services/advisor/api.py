@@ -6,17 +6,11 @@ from fastapi import APIRouter, Depends, Path, Query
 
 from services.advisor import service
 from services.advisor.data import Rules
-from shared.contracts.http.advisor import (
-    Assessment,
-    CheckSuitability,
-    CompleteAssessment,
-    Questionnaire,
-    Suitability,
-    SuitableProducts,
-)
+from shared.contracts.http import advisor as contract
 from shared.contracts.values import CustomerId, Lang
 from shared.kit.app import Context, Ctx
 from shared.kit.auth import Caller, allow
+from shared.kit.clock import bank_date
 from shared.kit.idempotency import IdempotencyKey, once
 from shared.kit.problems import Forbidden
 
@@ -31,7 +25,8 @@ CustomerPath = Annotated[CustomerId, Path()]
 def require_own(caller: Caller, customer_id: str) -> None:
     """Let staff pass, and a customer to the customer's own data.
 
-    Raises Forbidden: a partner calls, or the session belongs to another customer or to none.
+    Raises:
+        Forbidden: a partner calls, or the session belongs to another customer or to none.
     """
     if caller.partner_id is not None:
         raise Forbidden("A partner never acts in the advisor")
@@ -52,7 +47,7 @@ def rules_of(context: Context) -> Rules:
 @router.get("/questionnaire")
 async def get_questionnaire(
     context: Ctx, caller: ByCustomerOrStaff, lang: Annotated[Lang, Query()] = "zh"
-) -> Questionnaire:
+) -> contract.Questionnaire:
     """The questionnaire that is asked now, in Chinese or in English."""
     if caller.partner_id is not None:
         raise Forbidden("A partner never acts in the advisor")
@@ -61,8 +56,8 @@ async def get_questionnaire(
 
 @router.post("/assessments", status_code=201)
 async def complete_assessment(
-    context: Ctx, caller: ByCustomer, key: IdempotencyKey, body: CompleteAssessment
-) -> Assessment:
+    context: Ctx, caller: ByCustomer, key: IdempotencyKey, body: contract.CompleteAssessment
+) -> contract.Assessment:
     """Answer the questionnaire. Nobody answers for a customer, staff neither."""
     require_own(caller, body.customer_id)
     now = context.clock()
@@ -73,9 +68,9 @@ async def complete_assessment(
             key=key,
             body=body,
             now=now,
-            reply=Assessment,
+            reply=contract.Assessment,
             act=lambda: service.complete_assessment(
-                session, rules=rules_of(context), command=body, now=now
+                session, rules=rules_of(context), body=body, now=now
             ),
         )
     context.published()
@@ -85,19 +80,19 @@ async def complete_assessment(
 @router.get("/customers/{customer_id}/assessment")
 async def get_assessment(
     context: Ctx, caller: ByCustomerOrStaff, customer_id: CustomerPath
-) -> Assessment:
+) -> contract.Assessment:
     """The customer's latest assessment."""
     require_own(caller, customer_id)
     async with context.database.transaction() as session:
         return await service.latest_assessment(
-            session, customer_id=customer_id, today=context.clock().date()
+            session, customer_id=customer_id, today=bank_date(context.clock())
         )
 
 
 @router.get("/customers/{customer_id}/products")
 async def list_suitable_products(
     context: Ctx, caller: ByCustomerOrStaff, customer_id: CustomerPath
-) -> SuitableProducts:
+) -> contract.SuitableProducts:
     """The products that suit the customer; none without a live grade."""
     require_own(caller, customer_id)
     async with context.database.transaction() as session:
@@ -105,17 +100,17 @@ async def list_suitable_products(
             session,
             rules=rules_of(context),
             customer_id=customer_id,
-            today=context.clock().date(),
+            today=bank_date(context.clock()),
         )
 
 
 @router.post("/suitability-checks")
 async def check_suitability(
-    context: Ctx, caller: ByCustomerOrStaff, body: CheckSuitability
-) -> Suitability:
+    context: Ctx, caller: ByCustomerOrStaff, body: contract.CheckSuitability
+) -> contract.Suitability:
     """Whether a product suits a customer, with the reason. Writes nothing."""
     require_own(caller, body.customer_id)
     async with context.database.transaction() as session:
         return await service.check_suitability(
-            session, rules=rules_of(context), command=body, today=context.clock().date()
+            session, rules=rules_of(context), body=body, today=bank_date(context.clock())
         )

@@ -75,7 +75,8 @@ class Item(Rule):
     def position(self, option_id: str) -> int:
         """The place of an option, 0 being the most cautious.
 
-        Raises InvalidRules: The item has no such option.
+        Raises:
+            InvalidRules: The item has no such option.
         """
         for index, option in enumerate(self.options):
             if option.option_id == option_id:
@@ -182,7 +183,8 @@ class Questionnaire(Rule):
     def item(self, item_id: str) -> Item:
         """The item of that id.
 
-        Raises InvalidRules: There is none.
+        Raises:
+            InvalidRules: There is none.
         """
         for item in self.items:
             if item.item_id == item_id:
@@ -192,7 +194,8 @@ class Questionnaire(Rule):
     def rank(self, risk_class: str) -> int:
         """The place of a class among the bands, 0 being the most cautious.
 
-        Raises InvalidRules: No band has that class.
+        Raises:
+            InvalidRules: No band has that class.
         """
         for index, band in enumerate(self.bands):
             if band.risk_class == risk_class:
@@ -232,7 +235,8 @@ class Client:
 def require_both_languages(texts: Iterable[Localized]) -> None:
     """Refuses a text that is empty in Chinese or in English.
 
-    Raises InvalidRules: Names the text by its other language.
+    Raises:
+        InvalidRules: Names the text by its other language.
     """
     for text in texts:
         if not text.zh.strip() or not text.en.strip():
@@ -242,7 +246,8 @@ def require_both_languages(texts: Iterable[Localized]) -> None:
 def chosen_options(questionnaire: Questionnaire, answers: Mapping[str, str]) -> list[Option]:
     """The option chosen for each item, in the order of the items.
 
-    Raises UnknownItem, MissingAnswer, UnknownOption: Each names the item and what was expected.
+    Raises:
+        UnknownItem, MissingAnswer, UnknownOption: Each names the item and what was expected.
     """
     known = {item.item_id for item in questionnaire.items}
     for item_id in answers:
@@ -272,7 +277,8 @@ def chosen_options(questionnaire: Questionnaire, answers: Mapping[str, str]) -> 
 def grade(questionnaire: Questionnaire, answers: Mapping[str, str]) -> Graded:
     """The class that the points lead to, lowered by every cap that applies.
 
-    Raises UnknownItem, MissingAnswer, UnknownOption: Each names the item and what was expected.
+    Raises:
+        UnknownItem, MissingAnswer, UnknownOption: Each names the item and what was expected.
     """
     score = sum(option.points for option in chosen_options(questionnaire, answers))
     by_points = next(
@@ -332,7 +338,8 @@ def require_within_limits(
 ) -> None:
     """Refuses an assessment too many, given the days of the client's earlier ones.
 
-    Raises AssessmentLimitReached: Names the limit and the first day for the next assessment.
+    Raises:
+        AssessmentLimitReached: Names the limit and the first day for the next assessment.
     """
     if _within_limits(questionnaire, assessed_on, today):
         return

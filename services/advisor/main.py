@@ -1,4 +1,4 @@
-"""Starts the advisor: `python -m services.advisor.main`."""
+"""Starts the advisor: `python -m services.advisor.main`, with its settings in the environment."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -7,9 +7,8 @@ from fastapi import FastAPI
 
 from services.advisor import api
 from services.advisor.data import load_rules
-from services.advisor.settings import Settings
+from services.advisor.settings import AdvisorSettings
 from shared.kit.app import Context, create_app, serve
-from shared.kit.clock import Clock, utc_now
 
 
 @asynccontextmanager
@@ -19,14 +18,10 @@ async def resources(context: Context) -> AsyncIterator[None]:
     yield
 
 
-def create(settings: Settings, *, clock: Clock = utc_now) -> FastAPI:
-    return create_app(settings, routers=[api.router], resources=resources, clock=clock)
-
-
-def main() -> None:
-    settings = Settings()
-    serve(create(settings), settings)
+def build(settings: AdvisorSettings) -> FastAPI:
+    return create_app(settings, routers=[api.router], resources=resources)
 
 
 if __name__ == "__main__":
-    main()
+    settings = AdvisorSettings()
+    serve(build(settings), settings)

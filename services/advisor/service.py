@@ -11,10 +11,11 @@ from shared.contracts.events.advisor import AssessmentCompleted
 from shared.contracts.http import advisor as contract
 from shared.contracts.values import Localized
 from shared.kit import outbox
+from shared.kit.clock import bank_date
 from shared.kit.database import Session
 from shared.kit.problems import BankError, Conflict
 
-SERVICE = "advisor"
+SOURCE = "advisor"
 
 
 class WrongQuestionnaire(BankError):
@@ -60,7 +61,7 @@ async def complete_assessment(
     session: Session,
     *,
     rules: Rules,
-    command: contract.CompleteAssessment,
+    body: contract.CompleteAssessment,
     now: datetime,
 ) -> contract.Assessment:
     """Grade the answers, keep them for good, and tell the bank.
@@ -72,28 +73,28 @@ async def complete_assessment(
         Conflict: the id belongs to another assessment.
     """
     asked = rules.current
-    if command.questionnaire_version != asked.version:
+    if body.questionnaire_version != asked.version:
         raise WrongQuestionnaire(
-            f"questionnaire {command.questionnaire_version} is not asked now",
+            f"questionnaire {body.questionnaire_version} is not asked now",
             field="questionnaire_version",
             expected=asked.version,
         )
-    graded = domain.grade(asked, command.answers)
-    today = now.date()
-    await repository.lock_customer(session, customer_id=command.customer_id)
-    known = await repository.find_assessment(session, assessment_id=command.assessment_id)
+    graded = domain.grade(asked, body.answers)
+    today = bank_date(now)
+    await repository.lock_customer(session, customer_id=body.customer_id)
+    known = await repository.find_assessment(session, assessment_id=body.assessment_id)
     if known is not None:
-        return _same(known, command, today=today)
+        return _same(known, body, today=today)
     days = await repository.assessment_days(
-        session, customer_id=command.customer_id, since=domain.add_months(today, -12)
+        session, customer_id=body.customer_id, since=domain.add_months(today, -12)
     )
     domain.require_within_limits(asked, assessed_on=days, today=today)
     assessment = StoredAssessment(
-        assessment_id=command.assessment_id,
-        customer_id=command.customer_id,
+        assessment_id=body.assessment_id,
+        customer_id=body.customer_id,
         questionnaire_version=asked.version,
         rules_sha256=bytes.fromhex(rules.sha256_by_version[asked.version]),
-        answers=dict(command.answers),
+        answers=dict(body.answers),
         score=graded.score,
         risk_class=graded.risk_class,
         grade=graded.grade,
@@ -105,18 +106,19 @@ async def complete_assessment(
     )
     if not await repository.insert_assessment(session, assessment):
         raise Conflict(field="assessment_id", expected="a new id for a new assessment")
-    await outbox.add(session, source=SERVICE, now=now, events=[_completed(assessment)])
+    await outbox.add(session, source=SOURCE, now=now, events=[_completed(assessment)])
     return _reply(assessment, today=today)
 
 
 def _same(
-    known: StoredAssessment, command: contract.CompleteAssessment, *, today: date
+    known: StoredAssessment, body: contract.CompleteAssessment, *, today: date
 ) -> contract.Assessment:
     """The stored answer to the same assessment sent again.
 
-    Raises Conflict: the id belongs to another one.
+    Raises:
+        Conflict: the id belongs to another one.
     """
-    if known.customer_id != command.customer_id or known.answers != dict(command.answers):
+    if known.customer_id != body.customer_id or known.answers != dict(body.answers):
         raise Conflict(field="assessment_id", expected="a new id for a new assessment")
     return _reply(known, today=today)
 
@@ -126,7 +128,8 @@ async def latest_assessment(
 ) -> contract.Assessment:
     """The customer's latest assessment, expired or not.
 
-    Raises AssessmentNotFound: there is none.
+    Raises:
+        AssessmentNotFound: there is none.
     """
     latest = await repository.latest_assessment(session, customer_id=customer_id)
     if latest is None:
@@ -150,16 +153,17 @@ async def suitable_products(
 
 
 async def check_suitability(
-    session: Session, *, rules: Rules, command: contract.CheckSuitability, today: date
+    session: Session, *, rules: Rules, body: contract.CheckSuitability, today: date
 ) -> contract.Suitability:
     """Whether one product suits one customer, and why.
 
-    Raises ProductNotFound: the catalog has no such product.
+    Raises:
+        ProductNotFound: the catalog has no such product.
     """
-    product = rules.catalog.product(command.product_id)
-    client = await _client(session, rules=rules, customer_id=command.customer_id)
+    product = rules.catalog.product(body.product_id)
+    client = await _client(session, rules=rules, customer_id=body.customer_id)
     verdict = products.check(
-        rules.catalog, product, client=client, today=today, amount_minor=command.amount_minor
+        rules.catalog, product, client=client, today=today, amount_minor=body.amount_minor
     )
     live = client is not None and client.live(today)
     return contract.Suitability(

@@ -1,7 +1,7 @@
-"""Settings of the advisor."""
+"""Settings of the advisor: none beyond those that every service has."""
 
-from shared.kit.settings import Settings as KitSettings
+from shared.kit.settings import Settings
 
 
-class Settings(KitSettings):
+class AdvisorSettings(Settings):
     service: str = "advisor"

@@ -6,15 +6,11 @@ from fastapi import APIRouter, Depends, Path
 
 from services.profiles import service
 from services.profiles.data import Rules
-from shared.contracts.http.profiles import (
-    MarketingConsent,
-    NextOffer,
-    Profile,
-    SetMarketingConsent,
-)
+from shared.contracts.http import profiles as contract
 from shared.contracts.values import CustomerId
 from shared.kit.app import Context, Ctx
 from shared.kit.auth import Caller, allow
+from shared.kit.clock import bank_date
 from shared.kit.idempotency import IdempotencyKey, once
 from shared.kit.problems import Forbidden
 
@@ -29,7 +25,8 @@ CustomerPath = Annotated[CustomerId, Path()]
 def require_own(caller: Caller, customer_id: str) -> None:
     """Let staff pass, and a customer to the customer's own data.
 
-    Raises Forbidden: a partner calls, or the session belongs to another customer or to none.
+    Raises:
+        Forbidden: a partner calls, or the session belongs to another customer or to none.
     """
     if caller.partner_id is not None:
         raise Forbidden("A partner sees no profile")
@@ -50,7 +47,7 @@ def rules_of(context: Context) -> Rules:
 @router.get("/profile")
 async def get_profile(
     context: Ctx, caller: ByCustomerOrStaff, customer_id: CustomerPath
-) -> Profile:
+) -> contract.Profile:
     """Totals, habits, tags, segments and grade of a customer."""
     require_own(caller, customer_id)
     async with context.database.transaction() as session:
@@ -58,14 +55,14 @@ async def get_profile(
             session,
             rules=rules_of(context),
             customer_id=customer_id,
-            today=context.clock().date(),
+            today=bank_date(context.clock()),
         )
 
 
 @router.get("/next-offer")
 async def get_next_offer(
     context: Ctx, caller: ByCustomerOrStaff, customer_id: CustomerPath
-) -> NextOffer:
+) -> contract.NextOffer:
     """What to show next, and why; the same for everybody who did not agree to marketing."""
     require_own(caller, customer_id)
     async with context.database.transaction() as session:
@@ -73,14 +70,14 @@ async def get_next_offer(
             session,
             rules=rules_of(context),
             customer_id=customer_id,
-            today=context.clock().date(),
+            today=bank_date(context.clock()),
         )
 
 
 @router.get("/marketing-consent")
 async def get_marketing_consent(
     context: Ctx, caller: ByCustomerOrStaff, customer_id: CustomerPath
-) -> MarketingConsent:
+) -> contract.MarketingConsent:
     """Whether the customer agreed to personalized marketing, and when that was said."""
     require_own(caller, customer_id)
     async with context.database.transaction() as session:
@@ -93,8 +90,8 @@ async def set_marketing_consent(
     caller: ByCustomer,
     customer_id: CustomerPath,
     key: IdempotencyKey,
-    body: SetMarketingConsent,
-) -> MarketingConsent:
+    body: contract.SetMarketingConsent,
+) -> contract.MarketingConsent:
     """Agree or take it back. The customer says so; nobody for the customer, staff neither."""
     require_own(caller, customer_id)
     now = context.clock()
@@ -105,7 +102,7 @@ async def set_marketing_consent(
             key=key,
             body=body,
             now=now,
-            reply=MarketingConsent,
+            reply=contract.MarketingConsent,
             act=lambda: service.set_marketing_consent(
                 session, customer_id=customer_id, granted=body.granted, now=now
             ),

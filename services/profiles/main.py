@@ -1,4 +1,4 @@
-"""Starts profiles: `python -m services.profiles.main`."""
+"""Starts profiles: `python -m services.profiles.main`, with its settings in the environment."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -8,9 +8,8 @@ from fastapi import FastAPI
 from services.profiles import api
 from services.profiles.consumers import SUBSCRIPTIONS
 from services.profiles.data import load_rules
-from services.profiles.settings import Settings
+from services.profiles.settings import ProfilesSettings
 from shared.kit.app import Context, create_app, serve
-from shared.kit.clock import Clock, utc_now
 
 
 @asynccontextmanager
@@ -20,20 +19,15 @@ async def resources(context: Context) -> AsyncIterator[None]:
     yield
 
 
-def create(settings: Settings, *, clock: Clock = utc_now) -> FastAPI:
+def build(settings: ProfilesSettings) -> FastAPI:
     return create_app(
         settings,
         routers=[api.router],
         subscriptions=SUBSCRIPTIONS,
         resources=resources,
-        clock=clock,
     )
 
 
-def main() -> None:
-    settings = Settings()
-    serve(create(settings), settings)
-
-
 if __name__ == "__main__":
-    main()
+    settings = ProfilesSettings()
+    serve(build(settings), settings)

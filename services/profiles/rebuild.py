@@ -9,7 +9,7 @@ import asyncio
 
 from services.profiles import repository
 from services.profiles.consumers import SUBSCRIPTIONS
-from services.profiles.settings import Settings
+from services.profiles.settings import ProfilesSettings
 from shared.kit.bus.port import Bus
 from shared.kit.bus.select import open_bus
 from shared.kit.clock import Clock, utc_now
@@ -40,7 +40,7 @@ async def rebuild(*, database: Database, bus: Bus, clock: Clock = utc_now) -> in
     return read
 
 
-async def run(settings: Settings) -> int:
+async def run(settings: ProfilesSettings) -> int:
     """Rebuild the profiles of the bank that `settings` name; how many events were read."""
     database = Database(
         settings.database_url.get_secret_value(), pool_size=2, application="profiles-rebuild"
@@ -54,7 +54,7 @@ async def run(settings: Settings) -> int:
 
 
 def main() -> None:
-    read = asyncio.run(run(Settings()))
+    read = asyncio.run(run(ProfilesSettings()))
     print(f"profiles: rebuilt from {read} events")  # noqa: T201 - a command tells its result
 
 

@@ -18,7 +18,8 @@ async def profile(
 ) -> contract.Profile:
     """All that is known of a customer.
 
-    Raises ProfileNotFound: no event has told anything of this customer.
+    Raises:
+        ProfileNotFound: no event has told anything of this customer.
     """
     facts = await repository.facts_of(session, customer_id=customer_id)
     if facts is None:

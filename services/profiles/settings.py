@@ -1,7 +1,7 @@
-"""Settings of profiles."""
+"""Settings of profiles: none beyond those that every service has."""
 
-from shared.kit.settings import Settings as KitSettings
+from shared.kit.settings import Settings
 
 
-class Settings(KitSettings):
+class ProfilesSettings(Settings):
     service: str = "profiles"

@@ -36,7 +36,8 @@ class Rules:
 def parse_questionnaire(text: bytes) -> Questionnaire:
     """One questionnaire from its JSON.
 
-    Raises ValueError: Says what is wrong with it and where.
+    Raises:
+        ValueError: Says what is wrong with it and where.
     """
     return _QUESTIONNAIRE.validate_json(text)
 
@@ -44,7 +45,8 @@ def parse_questionnaire(text: bytes) -> Questionnaire:
 def parse_catalog(text: bytes) -> Catalog:
     """One product list from its JSON.
 
-    Raises ValueError: Says what is wrong with it and where.
+    Raises:
+        ValueError: Says what is wrong with it and where.
     """
     return _CATALOG.validate_json(text)
 
@@ -52,7 +54,8 @@ def parse_catalog(text: bytes) -> Catalog:
 def load_rules(folder: Path = FOLDER) -> Rules:
     """Every questionnaire and the newest product list of a folder.
 
-    Raises ValueError: A file is wrong, none is there, or its name does not tell its version.
+    Raises:
+        ValueError: A file is wrong, none is there, or its name does not tell its version.
     """
     questionnaires: dict[str, Questionnaire] = {}
     hashes: dict[str, str] = {}

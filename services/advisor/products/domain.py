@@ -84,7 +84,8 @@ class Catalog(Rule):
     def regime(self, code: RegimeCode) -> Regime:
         """The regime of that code.
 
-        Raises InvalidRules: The catalog does not declare it.
+        Raises:
+            InvalidRules: The catalog does not declare it.
         """
         for regime in self.regimes:
             if regime.regime == code:
@@ -94,7 +95,8 @@ class Catalog(Rule):
     def product(self, product_id: str) -> Product:
         """The product of that id.
 
-        Raises ProductNotFound: There is none.
+        Raises:
+            ProductNotFound: There is none.
         """
         for product in self.products:
             if product.product_id == product_id:

@@ -38,7 +38,8 @@ class Rules:
 def load_rules(folder: Path = FOLDER) -> Rules:
     """The newest rules and offers of a folder.
 
-    Raises ValueError: A file is wrong, one is missing, or its name does not tell its version.
+    Raises:
+        ValueError: A file is wrong, one is missing, or its name does not tell its version.
     """
     return Rules(
         _newest(folder, "rules", _PROFILE_RULES),
