@@ -3,13 +3,25 @@
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.identity.domain import (
+from services.identity.codes.domain import (
     CODE_LIFETIME,
     CODE_TRIES,
     CODE_WINDOW,
+    CodeTry,
+    CodeVerdict,
+    OneTimeCode,
+    after_try,
+    code_wait_s,
+    format_code,
+    hash_code,
+    try_code,
+)
+from services.identity.domain import BadPlace, Entry, LogPlace, fingerprint, read_batch, read_place
+from services.identity.sign_in.domain import (
     FAILURE_MEMORY,
     FREE_FAILURES,
     LONGEST_LOCK,
@@ -17,23 +29,11 @@ from services.identity.domain import (
     SESSION_LIFETIME,
     TOUCH_EVERY,
     Attempts,
-    CodeTry,
-    CodeVerdict,
-    Entry,
-    OneTimeCode,
     SignInSession,
-    after_try,
     charge_attempt,
-    code_wait_s,
-    fingerprint,
-    format_code,
-    hash_code,
-    is_allowed,
     is_live,
     lock_after,
     lock_wait_s,
-    read_batch,
-    try_code,
     use_session,
 )
 
@@ -208,13 +208,16 @@ class TestSignInSession:
         assert not is_live(ended, now=NOW)
 
 
-class TestRoles:
-    @given(
-        roles=st.sets(st.sampled_from(["operator", "reviewer", "admin"])),
-        to=st.sets(st.sampled_from(["operator", "reviewer", "admin"])),
-    )
-    def test_allow_what_they_share_with_the_deed(self, roles: set[str], to: set[str]) -> None:
-        assert is_allowed(roles, to=frozenset(to)) == any(role in to for role in roles)
+class TestLogPlace:
+    @given(at=st.datetimes(timezones=st.just(UTC)), event_id=st.uuids())
+    def test_is_read_as_it_was_written(self, at: datetime, event_id: UUID) -> None:
+        place = LogPlace(at, event_id)
+        assert read_place(place.written()) == place
+
+    @given(st.text(max_size=60))
+    def test_is_refused_where_it_is_none(self, text: str) -> None:
+        with pytest.raises(BadPlace):
+            read_place(text)
 
 
 class TestBatch:
