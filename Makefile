@@ -1,0 +1,67 @@
+# Works with GNU make 3.81, which is what macOS has. Recipes are one line or one program.
+
+PYTHON ?= python3
+PORT ?= 8080
+RUN_DIR ?= .run
+CUSTOMERS ?=
+SEED ?=
+BOOK ?=
+ONCE ?=
+ROLES ?=
+ARGS ?=
+export PORT RUN_DIR CUSTOMERS SEED BOOK ONCE ROLES
+
+RUN := .venv/bin/python
+GROUPS := bank identity ledger payments risk profiles advisor gateway training
+RESOLVE := $(RUN) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --no-annotate --no-header
+
+# Takes the first Python that is new enough, and hands it the group to install.
+setup = @for python in $(PYTHON) python3.14 python3.13 python3.12 python3.11; do \
+	if $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+	exec $$python deploy/environment.py $(1); fi; done; \
+	echo "Python 3.11 or newer is needed, and $(PYTHON) is not; say where: make PYTHON=/path/to/python3" >&2; \
+	exit 1
+
+.DEFAULT_GOAL := help
+.PHONY: help demo reset bank verify test check contracts lock clean bank-environment dev-environment
+
+help: ## List every target
+	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: bank-environment ## Start the bank and play its main job [PORT= BOOK= SEED= CUSTOMERS= ONCE=1 ROLES=split]
+	@$(RUN) -m deploy.local
+
+reset: bank-environment ## Remove the bank of this folder with all its data; the next demo starts anew
+	@$(RUN) -m deploy.local reset
+
+bank: bank-environment ## Operator's commands for a running bank [ARGS="--help"]
+	@$(RUN) -m deploy.bank $(if $(ARGS),$(ARGS),--help)
+
+verify: bank-environment ## Check from outside that no money is lost, of a running or a stopped bank
+	@$(RUN) -m deploy.verify
+
+test: dev-environment ## Run all tests [ARGS="tests/ledger"]
+	@$(RUN) -m pytest $(ARGS)
+
+check: dev-environment ## Style, types and the structure of imports
+	@$(RUN) -m ruff check . && $(RUN) -m ruff format --check . && $(RUN) -m mypy \
+	&& .venv/bin/lint-imports --no-cache
+
+contracts: dev-environment ## Write JSON Schemas, OpenAPI and AsyncAPI documents anew
+	@$(RUN) -m deploy.contracts
+
+lock: dev-environment ## Resolve the requirement files again [ARGS=--upgrade for the newest versions]
+	@$(RESOLVE) $(ARGS) --group dev -o requirements/dev.txt pyproject.toml
+	@set -e; for group in $(GROUPS); do \
+	$(RESOLVE) -c requirements/dev.txt --group $$group -o requirements/$$group.txt pyproject.toml; done
+
+clean: ## Remove caches; the bank's data and the environment stay
+	@rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	@find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
+
+bank-environment:
+	$(call setup,bank)
+
+dev-environment:
+	$(call setup,dev)

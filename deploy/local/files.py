@@ -1,0 +1,33 @@
+"""Files of the run folder: whole or not there, and for their owner alone."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+
+def private_folder(folder: Path) -> Path:
+    """The folder, made where it is missing, readable by its owner alone."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if folder.stat().st_mode & 0o077:
+        folder.chmod(0o700)
+    return folder
+
+
+def write_json(file: Path, content: Any) -> None:
+    """Replace `file` as a whole, so that a reader never sees half of it."""
+    draft = file.with_name(f".{file.name}.{os.getpid()}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+        json.dump(content, stream, ensure_ascii=False, indent=2)
+        stream.write("\n")
+    draft.replace(file)
+
+
+def read_json(file: Path) -> dict[str, Any] | None:
+    """What the file holds, or None where it is missing, damaged or no object."""
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return content if isinstance(content, dict) else None
