@@ -69,7 +69,10 @@ def page_url(origin: str, consent_id: UUID) -> str:
     return f"{origin}{PAGE_PATH}/{consent_id}"
 
 
-def reply_of(consent: PaymentConsent, *, origin: str, now: datetime) -> PaymentConsentReply:
+def reply_of(
+    consent: PaymentConsent, *, origin: str, now: datetime, to_customer: bool = False
+) -> PaymentConsentReply:
+    shows_account = consent.debtor_named or to_customer
     return PaymentConsentReply(
         consent_id=consent.consent_id,
         state=consent.state(now=now),
@@ -78,7 +81,7 @@ def reply_of(consent: PaymentConsent, *, origin: str, now: datetime) -> PaymentC
         limit_minor=consent.limit_minor,
         used_minor=consent.used_minor,
         expires_at=consent.expires_at,
-        debtor_account=consent.debtor_account if consent.debtor_named else None,
+        debtor_account=consent.debtor_account if shows_account else None,
         redirect_uri=consent.redirect_uri,
         authorize_url=page_url(origin, consent.consent_id),
         created_at=consent.created_at,

@@ -1,12 +1,12 @@
 """Routes of the authorization server."""
 
 from typing import Any, Literal
-from urllib.parse import parse_qs
 
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 
 from gateway import resources
+from gateway.forms import NotAForm, read_form
 from gateway.limits.domain import headers
 from gateway.oauth import domain, service
 from gateway.oauth.callers import public_url
@@ -17,8 +17,6 @@ from shared.kit.app import Ctx
 from shared.kit.clock import new_id
 
 router = APIRouter(tags=["tokens"])
-
-MAX_FIELDS = 20
 
 
 class AccessToken(Reply):
@@ -82,7 +80,11 @@ async def token(request: Request, context: Ctx) -> Response:
     """
     own = resources.of(context)
     now = context.clock()
-    asked = domain.read_token_request(await _form(request))
+    try:
+        fields = await read_form(request)
+    except NotAForm as error:
+        raise domain.TokenRequestRefused(str(error)) from error
+    asked = domain.read_token_request(fields)
     key = await own.token_keys.signing(context.database, now=now)
     async with context.database.transaction() as session:
         issued = await service.issue(
@@ -116,22 +118,6 @@ async def keys(context: Ctx) -> dict[str, Any]:
 async def metadata(context: Ctx) -> dict[str, Any]:
     """What this authorization server offers (RFC 8414)."""
     return domain.metadata(resources.of(context).settings.public_url)
-
-
-async def _form(request: Request) -> dict[str, list[str]]:
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != "application/x-www-form-urlencoded":
-        raise domain.TokenRequestRefused("The body must be application/x-www-form-urlencoded")
-    try:
-        return parse_qs(
-            (await request.body()).decode(),
-            keep_blank_values=True,
-            strict_parsing=True,
-            max_num_fields=MAX_FIELDS,
-            errors="strict",
-        )
-    except ValueError as error:
-        raise domain.TokenRequestRefused("The body is not a form") from error
 
 
 async def on_oauth_error(_: Request, error: Exception) -> JSONResponse:

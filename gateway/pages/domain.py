@@ -1,11 +1,11 @@
 """What the consent page shows and how it protects itself: no I/O."""
 
 import hmac
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from hashlib import sha256
-from typing import Final
+from typing import Final as Constant
 from urllib.parse import urlencode, urlsplit, urlunsplit
 from uuid import UUID
 
@@ -13,12 +13,9 @@ from gateway.pages.texts import Lang
 from shared.kit.money import format_minor
 
 #: How long a customer may look at the page after signing in.
-SESSION_LIFETIME: Final = timedelta(minutes=15)
+SESSION_LIFETIME: Constant = timedelta(minutes=15)
 #: China keeps one time zone and no summer time.
-_CHINA: Final = timezone(timedelta(hours=8))
-
-#: For every answer, the pages' and the API's. A year of HSTS, as browsers' lists ask.
-HSTS: Final = "max-age=31536000; includeSubDomains"
+_CHINA: Constant = timezone(timedelta(hours=8))
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +24,8 @@ class PageSession:
 
     consent_id: UUID
     customer_id: str
-    failed_tries: int
+    #: The one-time code that was sent last; None where none could be sent.
+    challenge_id: UUID | None
     expires_at: datetime
 
 
@@ -72,9 +70,9 @@ def content_security_policy(redirect_uri: str | None) -> str:
     )
 
 
-def page_headers(redirect_uri: str | None, *, secure: bool) -> dict[str, str]:
+def page_headers(redirect_uri: str | None) -> dict[str, str]:
     """The headers of every page: not stored, not framed, no script, no address passed on."""
-    headers = {
+    return {
         "Content-Security-Policy": content_security_policy(redirect_uri),
         "X-Frame-Options": "DENY",
         "X-Content-Type-Options": "nosniff",
@@ -83,7 +81,6 @@ def page_headers(redirect_uri: str | None, *, secure: bool) -> dict[str, str]:
         "Cross-Origin-Opener-Policy": "same-origin",
         "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=()",
     }
-    return headers | ({"Strict-Transport-Security": HSTS} if secure else {})
 
 
 def result_url(redirect_uri: str, *, consent_id: UUID, state: str) -> str:
@@ -127,14 +124,79 @@ def code_messages(
     partner, payee = _cut(partner_name), _cut(payee_name)
     limit = format_minor(limit_minor, currency)
     return (
-        f"【通宝银行】{partner}申请向{payee}付款,总限额{limit}。非本人操作请勿将验证码告诉任何人。",
-        (
-            f"[Tongbao Bank] {partner} asks to pay {payee}, up to {limit} in total. "
-            "Tell the code to nobody."
-        ),
+        f"【通宝银行】{partner}申请向{payee}付款,总限额{limit}。非本人操作请勿提供验证码。",
+        f"[Tongbao Bank] {partner} asks to pay {payee}, up to {limit} in total.",
     )
 
 
 def _cut(name: str) -> str:
     line = " ".join(name.split())
     return line if len(line) <= 60 else line[:59] + "…"
+
+
+@dataclass(frozen=True, slots=True)
+class Browser:
+    """What came with one request: `form` is None where the body was none."""
+
+    consent_id: UUID | None
+    cookie: str | None
+    lang: Lang
+    note: str | None = None
+    form: Mapping[str, str] | None = None
+
+    def field(self, name: str) -> str:
+        return (self.form or {}).get(name, "")
+
+    @property
+    def path(self) -> str:
+        return page_path(self.consent_id)
+
+    def has_own_form(self) -> bool:
+        """Whether the form is one that this page gave to this browser."""
+        if self.form is None or not self.cookie or self.consent_id is None:
+            return False
+        return is_csrf_token(self.field("csrf"), cookie=self.cookie, consent_id=self.consent_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A template with its values; `cookie` is a new one for the browser to keep."""
+
+    template: str
+    values: Mapping[str, object]
+    status: int = 200
+    redirect_uri: str | None = None
+    cookie: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Final:
+    """The end of the way: `name` is the prefix of its texts."""
+
+    name: str
+    status: int = 200
+    back_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Redirect:
+    """Always 303: the browser asks with GET and sends the form to no other place."""
+
+    url: str
+    cookie: str | None = None
+
+
+Outcome = Page | Final | Redirect
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A text by its name, the status that goes with it, and a number that it tells."""
+
+    name: str
+    status: int = 200
+    left: int = 0
+
+
+def page_path(consent_id: UUID | None) -> str:
+    return f"/consents/{consent_id}"

@@ -111,6 +111,11 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
         "验证码发送过于频繁,请稍后再试。",
         "Too many codes were sent. Wait a while and try again.",
     ),
+    "code_unsent": (
+        "暂时无法发送验证码,请稍后重新发送。",
+        "The code could not be sent. Try again in a moment.",
+    ),
+    "code_renewed": ("已发送新的验证码。", "A new code is on its way."),
     "code_missing": ("请输入验证码。", "Enter the code."),
     "account_missing": ("请选择付款账户。", "Choose the account to pay from."),
     "account_refused": ("不能使用此账户。", "This account cannot be used."),

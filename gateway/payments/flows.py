@@ -177,9 +177,8 @@ async def list_payments(
     context: Context, *, partner_id: str, before: UUID | None, limit: int
 ) -> PaymentReplyPage:
     page = await clients.list_payments(context, partner_id=partner_id, before=before, limit=limit)
-    own = [payment for payment in page.items if payment.partner_id == partner_id]
     return PaymentReplyPage(
-        items=[reply_of(payment) for payment in own], next_before=page.next_before
+        items=[reply_of(payment) for payment in page.items], next_before=page.next_before
     )
 
 

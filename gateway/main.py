@@ -1,0 +1,69 @@
+"""Starts the gateway: `python -m gateway.main`, with its settings in the environment."""
+
+from datetime import timedelta
+
+from fastapi import FastAPI
+
+from gateway import openapi, resources
+from gateway.consents import api as consents
+from gateway.consumers import SUBSCRIPTIONS
+from gateway.customers import api as customers
+from gateway.headers import PublicHeaders
+from gateway.oauth import api as oauth
+from gateway.oauth import service as tokens
+from gateway.oauth.repository import TIDY_BATCH
+from gateway.pages import api as pages
+from gateway.pages import service as page_service
+from gateway.partners import api as partners
+from gateway.payments import api as payments
+from gateway.payments import flows as payment_flows
+from gateway.settings import Settings
+from shared.kit.app import Context, Job, create_app, serve
+
+TIDY_EVERY_S = 30.0
+MAX_TIDY_ROUNDS = 100
+SWEEP_EVERY_S = 10.0
+
+
+async def tidy(context: Context) -> None:
+    """Forget what time has made useless, a bounded batch a transaction."""
+    async with context.database.transaction() as session:
+        await page_service.tidy(session, now=context.clock())
+    for _ in range(MAX_TIDY_ROUNDS):
+        async with context.database.transaction() as session:
+            gone = await tokens.tidy(session, now=context.clock())
+        if gone < TIDY_BATCH:
+            return
+
+
+async def sweep(context: Context) -> None:
+    """Mend reservations whose payment never answered."""
+    older_than = timedelta(seconds=resources.of(context).settings.sweep_after_s)
+    await payment_flows.sweep(context, older_than=older_than)
+
+
+def build(settings: Settings) -> FastAPI:
+    app = create_app(
+        settings,
+        routers=[
+            oauth.router,
+            consents.router,
+            payments.router,
+            customers.router,
+            partners.router,
+            pages.router,
+            openapi.router,
+        ],
+        subscriptions=SUBSCRIPTIONS,
+        jobs=[Job("tidy", TIDY_EVERY_S, tidy), Job("sweep", SWEEP_EVERY_S, sweep)],
+        resources=resources.opened,
+    )
+    oauth.install(app)
+    # Outermost, so that what the kit itself refuses has these headers too.
+    app.add_middleware(PublicHeaders, secure=settings.is_secure)
+    return app
+
+
+if __name__ == "__main__":
+    settings = Settings()
+    serve(build(settings), settings)
