@@ -8,7 +8,7 @@ import os
 import pwd
 import stat
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,17 +61,19 @@ def run_as(
     cwd: Path,
     output: int,
     timeout_s: float,
-    environment: Mapping[str, str] | None = None,
+    keeps: Sequence[int] = (),
 ) -> subprocess.CompletedProcess[str]:
     """Run a program as `account`, with both its output streams at the descriptor `output`.
 
-    Only the given environment reaches it, so that no variable of the caller (PGDATA, a secret)
-    changes the server or lies in its environment. Raises OSError where switching is not allowed.
+    None of our environment reaches it: no variable (PGDATA, a secret) changes the server or lies
+    in its memory. Of our descriptors it gets `output` and those it `keeps`.
+    Raises OSError where switching is not allowed.
     """
     return subprocess.run(
         [str(part) for part in command],
         cwd=cwd,
-        env={"PATH": os.defpath, "LC_ALL": "C", **(environment or {})},
+        env={"PATH": os.defpath, "LC_ALL": "C"},
+        pass_fds=keeps,
         stdin=subprocess.DEVNULL,
         stdout=output,
         stderr=subprocess.STDOUT,

@@ -4,7 +4,7 @@ import os
 import shlex
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from deploy.postgres.accounts import private_folder, run_as
@@ -60,10 +60,13 @@ def fixed_settings(place: Place, *, socket_dir: Path) -> dict[str, str]:
     }
 
 
-def create(place: Place, *, bin_dir: Path, superuser_password: str, durable: bool) -> None:
+def create(
+    place: Place, *, bin_dir: Path, superuser_password: str, durable: bool, lock: int
+) -> None:
     """Initialise the data in a folder beside its place and rename it when it is whole.
 
-    An interrupted attempt leaves only the folder beside, which the next one throws away. What is
+    An interrupted attempt leaves only the folder beside, which the next one throws away; initdb
+    keeps the `lock`, so that the next one waits for one that outlived a killed starter. What is
     not to be durable (`fsync` is off, in tests) need not wait for the disk here either.
     """
     scratch = place.home / "new"
@@ -86,7 +89,13 @@ def create(place: Place, *, bin_dir: Path, superuser_password: str, durable: boo
         "--data-checksums",
         *([] if durable else ["--no-sync"]),
     ]
-    _run_logged(place, command, timeout_s=INITDB_TIMEOUT_S, action="initialise the database")
+    _run_logged(
+        place,
+        command,
+        timeout_s=INITDB_TIMEOUT_S,
+        action="initialise the database",
+        keeps=[lock],
+    )
     (scratch / "data").rename(place.data_dir)
     sync_folder(place.home)
     shutil.rmtree(scratch)
@@ -118,7 +127,14 @@ def launch(place: Place, *, bin_dir: Path, socket_dir: Path, settings: Mapping[s
     _run_logged(place, command, timeout_s=START_TIMEOUT_S + 10, action="start PostgreSQL")
 
 
-def _run_logged(place: Place, command: list[str | Path], *, timeout_s: float, action: str) -> None:
+def _run_logged(
+    place: Place,
+    command: list[str | Path],
+    *,
+    timeout_s: float,
+    action: str,
+    keeps: Sequence[int] = (),
+) -> None:
     """Run a program with the server's log as its output; say the log's last cause if it fails."""
     file = log_file(place.run_dir)
     make_folder(file.parent, mode=0o755)
@@ -129,7 +145,12 @@ def _run_logged(place: Place, command: list[str | Path], *, timeout_s: float, ac
     try:
         start = os.fstat(descriptor).st_size
         result = run_as(
-            place.account, command, cwd=place.home, output=descriptor, timeout_s=timeout_s
+            place.account,
+            command,
+            cwd=place.home,
+            output=descriptor,
+            timeout_s=timeout_s,
+            keeps=keeps,
         )
     except subprocess.TimeoutExpired:
         raise PostgresError(f"cannot {action} within {timeout_s:.0f} s; see {file}") from None

@@ -220,8 +220,11 @@ def sync_folder(path: Path) -> None:
 
 
 @contextmanager
-def locked(run_dir: Path) -> Iterator[None]:
-    """One starter at a time works on a run folder; the kernel frees the lock of a killed one."""
+def locked(run_dir: Path) -> Iterator[int]:
+    """One starter at a time works on a run folder; the kernel frees the lock of a killed one.
+
+    Gives the lock's descriptor: a program that keeps it holds the lock even if we are killed.
+    """
     descriptor = open_private(run_dir / "postgres.lock", flags=os.O_RDWR)
     try:
         deadline = time.monotonic() + LOCK_WAIT_S
@@ -236,6 +239,6 @@ def locked(run_dir: Path) -> Iterator[None]:
                         f"for {LOCK_WAIT_S} s"
                     ) from None
                 time.sleep(0.05)
-        yield
+        yield descriptor
     finally:
         os.close(descriptor)

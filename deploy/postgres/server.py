@@ -48,7 +48,7 @@ def start(run_dir: Path, *, settings: Mapping[str, str] = NO_SETTINGS) -> Server
     run_dir = run_dir.resolve()
     with reported("start PostgreSQL"):
         run_dir.mkdir(parents=True, exist_ok=True)
-        with places.locked(run_dir):
+        with places.locked(run_dir) as lock:
             place = _place_with_passwords(run_dir)
             places.prepare(place)
             bin_dir = _bin_dir(place)
@@ -64,6 +64,7 @@ def start(run_dir: Path, *, settings: Mapping[str, str] = NO_SETTINGS) -> Server
                     bin_dir=bin_dir,
                     superuser_password=credentials.created(run_dir).superuser,
                     durable=settings.get("fsync") != "off",
+                    lock=lock,
                 )
             cluster.check_version(place)
             if places.recorded(run_dir) is None:

@@ -15,8 +15,6 @@ import pytest
 from deploy import postgres
 from deploy.postgres import PostgresError, Server
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="shows what happens under root")
-
 Query = Callable[..., list[tuple[object, ...]]]
 Rights = Callable[[Path], object]
 FAST = {"fsync": "off", "shared_buffers": "16MB"}

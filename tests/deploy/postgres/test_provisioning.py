@@ -21,16 +21,16 @@ WRITTEN_BY = (
 
 
 @pytest.fixture(scope="module")
-def bank(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     run_dir = tmp_path_factory.mktemp("bank") / ".run"
     yield postgres.start(run_dir, settings=FAST)
     postgres.destroy(run_dir)
 
 
 @pytest.fixture(scope="module")
-def services(bank: Server, query: Query) -> Services:
+def services(cluster: Server, query: Query) -> Services:
     """Two services; the first has a table with one row, of which it may read and add rows."""
-    found = postgres.provision(bank, ["ledger", "bus"])
+    found = postgres.provision(cluster, ["ledger", "bus"])
     query(
         found["ledger"].owner_dsn,
         "CREATE TABLE accounts (id bigint GENERATED ALWAYS AS IDENTITY, name text)",
@@ -75,27 +75,27 @@ class TestServiceRole:
     @pytest.mark.parametrize("database", ["bus", "postgres", "template1"])
     @pytest.mark.parametrize("role", ["ledger", "ledger_owner"])
     def test_cannot_connect_elsewhere(
-        self, bank: Server, services: Services, query: Query, database: str, role: str
+        self, cluster: Server, services: Services, query: Query, database: str, role: str
     ) -> None:
         own = services["ledger"]
         password = own.password if role == "ledger" else own.owner_password
         with pytest.raises(asyncpg.InsufficientPrivilegeError, match="CONNECT"):
-            query(bank.dsn(database, role, password), "SELECT 1")
+            query(cluster.dsn(database, role, password), "SELECT 1")
 
     def test_does_not_open_with_the_owners_password(
-        self, bank: Server, services: Services, query: Query
+        self, cluster: Server, services: Services, query: Query
     ) -> None:
         with pytest.raises(asyncpg.InvalidPasswordError):
-            query(bank.dsn("ledger", "ledger", services["ledger"].owner_password), "SELECT 1")
+            query(cluster.dsn("ledger", "ledger", services["ledger"].owner_password), "SELECT 1")
 
 
 class TestOwnerRole:
     def test_owns_its_database_and_is_no_superuser(
-        self, bank: Server, services: Services, query: Query
+        self, cluster: Server, services: Services, query: Query
     ) -> None:
         assert services.keys() == {"ledger", "bus"}
         rows = query(
-            postgres.superuser_dsn(bank),
+            postgres.superuser_dsn(cluster),
             "SELECT d.datname, r.rolname, r.rolsuper, r.rolcreaterole, r.rolcreatedb"
             " FROM pg_database d JOIN pg_roles r ON r.oid = d.datdba"
             " WHERE d.datname IN ('ledger', 'bus') ORDER BY 1",
@@ -108,15 +108,15 @@ class TestOwnerRole:
 
 class TestAuditor:
     def test_reads_every_database_and_tables_made_later(
-        self, bank: Server, services: Services, query: Query
+        self, cluster: Server, services: Services, query: Query
     ) -> None:
         query(services["bus"].owner_dsn, "CREATE TABLE later (n serial)", "CREATE SCHEMA more")
         query(services["bus"].owner_dsn, "CREATE TABLE more.later (n int)")
-        dsn = postgres.auditor_dsn(bank, "bus")
+        dsn = postgres.auditor_dsn(cluster, "bus")
         assert query(dsn, "SELECT count(*) FROM later") == [(0,)]
         assert query(dsn, "SELECT count(*) FROM more.later") == [(0,)]
         assert query(dsn, "SELECT last_value FROM later_n_seq") == [(1,)]
-        names = query(postgres.auditor_dsn(bank, "ledger"), "SELECT name FROM accounts")
+        names = query(postgres.auditor_dsn(cluster, "ledger"), "SELECT name FROM accounts")
         assert ("cash",) in names
 
     @pytest.mark.parametrize(
@@ -131,19 +131,19 @@ class TestAuditor:
         ],
     )
     def test_cannot_write_even_if_it_lifts_its_own_guard(
-        self, bank: Server, services: Services, query: Query, statement: str
+        self, cluster: Server, services: Services, query: Query, statement: str
     ) -> None:
         assert "ledger" in services
-        dsn = postgres.auditor_dsn(bank, "ledger")
+        dsn = postgres.auditor_dsn(cluster, "ledger")
         with pytest.raises(asyncpg.ReadOnlySQLTransactionError):
             query(dsn, statement)
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             query(dsn, "SET default_transaction_read_only = off", statement)
 
-    def test_stays_out_of_the_servers_own_database(self, bank: Server, query: Query) -> None:
-        postgres.provision(bank, [])
+    def test_stays_out_of_the_servers_own_database(self, cluster: Server, query: Query) -> None:
+        postgres.provision(cluster, [])
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
-            query(postgres.auditor_dsn(bank, "postgres"), "SELECT 1")
+            query(postgres.auditor_dsn(cluster, "postgres"), "SELECT 1")
 
 
 class TestProvision:
@@ -156,14 +156,14 @@ class TestProvision:
         assert query(first["risk"].owner_dsn, "SELECT count(*) FROM kept") == [(0,)]
 
     def test_changes_nothing_where_all_is_done(
-        self, bank: Server, services: Services, query: Query
+        self, cluster: Server, services: Services, query: Query
     ) -> None:
-        file = bank.run_dir / "secrets" / "postgres.json"
+        file = cluster.run_dir / "secrets" / "postgres.json"
         before = file.stat().st_ino
-        written = query(postgres.superuser_dsn(bank), WRITTEN_BY)
-        assert postgres.provision(bank, ["ledger", "bus"]) == services
+        written = query(postgres.superuser_dsn(cluster), WRITTEN_BY)
+        assert postgres.provision(cluster, ["ledger", "bus"]) == services
         assert file.stat().st_ino == before
-        assert query(postgres.superuser_dsn(bank), WRITTEN_BY) == written
+        assert query(postgres.superuser_dsn(cluster), WRITTEN_BY) == written
 
     def test_adds_a_service_to_a_bank_that_has_others(self, server: Server, query: Query) -> None:
         first = postgres.provision(server, ["first_service"])
@@ -210,9 +210,9 @@ class TestProvision:
         "name",
         ["", "Ledger", 'x"; DROP ROLE y', "postgres", "auditor", "pg_x", "a_owner", "template1"],
     )
-    def test_refuses_a_name_that_cannot_be_a_service(self, bank: Server, name: str) -> None:
+    def test_refuses_a_name_that_cannot_be_a_service(self, cluster: Server, name: str) -> None:
         with pytest.raises(PostgresError, match="name"):
-            postgres.provision(bank, [name])
+            postgres.provision(cluster, [name])
 
     def test_says_in_one_line_that_the_server_is_not_there(self, server: Server) -> None:
         postgres.stop(server)
