@@ -1,6 +1,6 @@
 """Use cases of transfers. Each runs inside the one transaction that its caller opened."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -16,6 +16,7 @@ from services.ledger.domain import (
     Transfer,
     TransferExists,
     TransferNotFound,
+    TransferRow,
     TransferTwiceInBatch,
     UnbalancedTransfer,
     check_balanced,
@@ -43,8 +44,10 @@ async def post_transfer(
     """
     item = _transfer(body, now)
     check_balanced(item.legs)
-    await post_one(session, item, now=now)
-    return await read_transfer(session, transfer_id=item.transfer_id)
+    outcome = await post_one(session, item, now=now)
+    if outcome.posted is None:
+        return await read_transfer(session, transfer_id=item.transfer_id)
+    return _transfer_reply(item, zip(item.legs, outcome.posted.balances, strict=True), now)
 
 
 async def post_transfers(
@@ -136,12 +139,18 @@ async def read_transfer(session: Session, *, transfer_id: UUID) -> contract.Tran
     if row is None:
         raise TransferNotFound(f"There is no transfer {transfer_id}")
     legs = (await repository.postings_of(session, [transfer_id]))[transfer_id]
+    return _transfer_reply(row, legs, row.recorded_at)
+
+
+def _transfer_reply(
+    row: Transfer | TransferRow, legs: Iterable[tuple[Leg, int]], recorded_at: datetime
+) -> contract.Transfer:
     return contract.Transfer(
         transfer_id=row.transfer_id,
         kind=row.kind,
         value_date=row.value_date,
         booking_date=row.booking_date,
-        recorded_at=row.recorded_at,
+        recorded_at=recorded_at,
         reference=row.reference,
         reverses=row.reverses,
         postings=[

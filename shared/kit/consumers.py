@@ -61,10 +61,15 @@ Handler = Callable[[Session, Sequence[Any]], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Subscriptions:
-    """Which function handles which event. `group` is the service's name."""
+    """Which function handles which event. `group` is the service's name.
+
+    `any_order`: the effects do not depend on the order between kinds of events, so a batch is
+    handed over kind by kind, each in its order. Mixed topics then cost a call a kind, not a run.
+    """
 
     group: str
     handlers: Mapping[type[Event], Handler]
+    any_order: bool = False
 
     def topics(self) -> list[str]:
         return sorted({event.topic for event in self.handlers})
@@ -144,6 +149,8 @@ class ConsumerLoop:
                     if delivery is not None:
                         deliveries.append(delivery)
                         self._log(envelope)
+            if self._subscriptions.any_order:
+                deliveries.sort(key=lambda delivery: type(delivery.event).__name__)
             for kind, run in groupby(deliveries, key=lambda delivery: type(delivery.event)):
                 batch = list(run)
                 await self._subscriptions.handlers[kind](session, batch)

@@ -2,7 +2,9 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 from sqlalchemy import delete, func, insert, select, text
@@ -19,11 +21,13 @@ log = logging.getLogger(__name__)
 
 #: Rows that one round of the relay takes.
 BATCH = 500
-#: How soon a relay looks again where nobody woke it (another process may have written).
-POLL_S = 0.05
-#: How long a relay that found nothing waits in the end.
-IDLE_POLL_S = 0.25
+#: Events gather for so long: a round costs three commits, however many it carries.
+LINGER_S = 0.02
+#: How soon a relay looks where nobody woke it: another process may have written.
+POLL_S = 0.1
 RETRY_S = 1.0
+LEASE_S = 10
+RENEW_S = 3.0
 RETENTION_BATCH = 5_000
 
 _PUBLISHED = text(
@@ -77,6 +81,7 @@ class Relay:
         self._clock = clock
         self._owner = owner
         self._wake = asyncio.Event()
+        self._leased_at = -LEASE_S * 1.0
 
     def wake(self) -> None:
         """Something was written in this process: look now."""
@@ -84,27 +89,23 @@ class Relay:
 
     async def run(self) -> None:
         """Publish until cancelled; a database or a bus that is away is tried again."""
-        wait = POLL_S
         while True:
             try:
-                published = await self._round()
-                wait = 0 if published == BATCH else POLL_S if published else IDLE_POLL_S
+                full = await self._round() == BATCH
             except Exception as error:
                 # Not lost: the rows stay unpublished and the next round takes them again.
                 log.warning("relay.retry", extra={"cause": type(error).__name__})
-                wait = RETRY_S
-            if wait:
+                await asyncio.sleep(RETRY_S)
+                continue
+            if not full:
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._wake.wait(), POLL_S)
+                    await asyncio.sleep(LINGER_S)
                 self._wake.clear()
-                try:
-                    await asyncio.wait_for(self._wake.wait(), wait)
-                except TimeoutError:
-                    continue
 
     async def _round(self) -> int:
         async with self._database.transaction() as session:
-            if not await leases.hold(
-                session, name="relay", owner=self._owner, now=self._clock(), seconds=10
-            ):
+            if not await self._is_mine(session):
                 return 0
             waiting = (
                 select(outbox.c.position, outbox.c.event_id, outbox.c.topic, outbox.c.key)
@@ -128,6 +129,18 @@ class Relay:
             await session.execute(_PUBLISHED, {"positions": positions, "now": self._clock()})
         metrics.EVENTS_PUBLISHED.labels(self._service).inc(len(rows))
         return len(rows)
+
+    async def _is_mine(self, session: Session) -> bool:
+        """Whether this relay holds the lease; it is renewed long before it runs out."""
+        if time.monotonic() - self._leased_at < RENEW_S:
+            return True
+        asked_at = time.monotonic()
+        mine = await leases.hold(
+            session, name="relay", owner=self._owner, now=self._clock(), seconds=LEASE_S
+        )
+        if mine:
+            self._leased_at = asked_at
+        return mine
 
 
 async def waiting(session: Session) -> int:

@@ -60,6 +60,9 @@ class DecisionRecord(Decision):
     customer_id: CustomerId
     features: dict[str, float | None]
     elapsed_us: int
+    windows_age_ms: int | None = Field(
+        default=None, description="Since the windows had read the bus to its end; null: not yet"
+    )
 
 
 class ModelCard(Reply):
