@@ -113,6 +113,7 @@ def _counts(events: Sequence[PaymentEvent], outcome: str) -> dict[CountKey, tupl
 
 SUBSCRIPTIONS = Subscriptions(
     group="profiles",
+    any_order=True,
     handlers={
         CustomerRegistered: on_customers_registered,
         AccountRightGranted: on_rights_granted,
