@@ -6,8 +6,16 @@ that is older than the newest one by more than the window's horizon is forgotten
 
 from bisect import bisect_right
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 DAY_MS = 24 * 3_600_000
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def in_ms(at: datetime) -> int:
+    """Milliseconds since 1970 UTC of an aware time, rounded down; exact for every date."""
+    return (at - _EPOCH) // timedelta(milliseconds=1)
 
 
 @dataclass(frozen=True, slots=True)

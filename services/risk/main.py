@@ -1,0 +1,61 @@
+"""Starts risk: `python -m services.risk.main`, with its settings in the environment."""
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from fastapi import FastAPI
+
+from services.risk import api, scoring
+from services.risk.consumers import Feed, feeding
+from services.risk.domain import Policy
+from services.risk.features import Windows
+from services.risk.scoring import FraudModel, ModelRefused
+from services.risk.service import Engine
+from services.risk.settings import RiskSettings
+from shared.kit.app import Context, Resources, create_app, serve
+
+log = logging.getLogger(__name__)
+
+
+def load_model(folder: Path) -> FraudModel | None:
+    """The checked model; None, told in the log, where it may not be used: rules go on alone."""
+    try:
+        return scoring.load(folder)
+    except ModelRefused as error:
+        log.error("model.refused", extra={"cause": str(error)})  # noqa: TRY400 - cause suffices
+        return None
+
+
+def resources(settings: RiskSettings) -> Resources:
+    """Opens model and windows; `/readyz` waits until the windows are rebuilt from the bus."""
+
+    @asynccontextmanager
+    async def opened(context: Context) -> AsyncIterator[None]:
+        if settings.role == "worker":  # decides nothing
+            yield
+            return
+        windows = Windows()
+        feed = Feed(windows=windows, bus=context.bus)
+        context.resources["engine"] = Engine(
+            policy=Policy(),
+            windows=windows,
+            windows_age_ms=feed.age_ms,
+            model=load_model(settings.artifacts_dir),
+            behind_after_ms=int(settings.windows_behind_after_s * 1000),
+        )
+        context.ready["windows"] = lambda: feed.caught_up
+        async with feeding(feed):
+            yield
+
+    return opened
+
+
+def build(settings: RiskSettings) -> FastAPI:
+    return create_app(settings, routers=[api.router], resources=resources(settings))
+
+
+if __name__ == "__main__":
+    settings = RiskSettings()
+    serve(build(settings), settings)

@@ -1,0 +1,50 @@
+"""Tables of risk. A decision is written once and never changed: see migration 0001."""
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    DateTime,
+    Double,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    Uuid,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+
+metadata = MetaData()
+
+decisions = Table(
+    "decisions",
+    metadata,
+    Column("decision_id", Uuid, primary_key=True),
+    Column("customer_id", Text, nullable=False),
+    Column("product", Text, nullable=False),
+    Column("body_hash", LargeBinary, nullable=False),
+    Column("outcome", Text, nullable=False),
+    #: Null where no model could score.
+    Column("score", Double),
+    Column("reason_codes", ARRAY(Text), nullable=False),
+    Column("policy", Text, nullable=False),
+    Column("model", Text),
+    Column("model_sha256", LargeBinary),
+    Column("degraded", ARRAY(Text), nullable=False),
+    #: Name to value; null for a missing one.
+    Column("features", JSONB, nullable=False),
+    Column("elapsed_us", Integer, nullable=False),
+    #: How long ago the windows had last read the bus to its end; null: never yet.
+    Column("windows_age_ms", BigInteger),
+    Column("decided_at", DateTime(timezone=True), nullable=False),
+)
+
+#: The black list: no payment goes to these accounts. Who took one off is in the audit log.
+listed_accounts = Table(
+    "listed_accounts",
+    metadata,
+    Column("account_id", Text, primary_key=True),
+    Column("reason", Text, nullable=False),
+    Column("listed_by", Text, nullable=False),
+    Column("listed_at", DateTime(timezone=True), nullable=False),
+)

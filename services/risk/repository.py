@@ -1,0 +1,152 @@
+"""The SQL of risk."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import bindparam, delete, exists, literal, select
+from sqlalchemy.dialects.postgresql import insert
+
+from services.risk.models import decisions, listed_accounts
+from shared.kit.database import Session
+
+
+@dataclass(frozen=True, slots=True)
+class StoredDecision:
+    """A decision as it is kept: with the features that it saw, null for a missing one."""
+
+    decision_id: UUID
+    customer_id: str
+    product: str
+    body_hash: bytes
+    outcome: str
+    score: float | None
+    reason_codes: Sequence[str]
+    policy: str
+    model: str | None
+    model_sha256: bytes | None
+    degraded: Sequence[str]
+    features: Mapping[str, float | None]
+    elapsed_us: int
+    windows_age_ms: int | None
+    decided_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ListedRow:
+    account_id: str
+    reason: str
+    listed_by: str
+    listed_at: datetime
+
+
+_ONE = select(literal(1).label("one")).subquery("one")
+#: Both answers that a decision begins with, in one round trip.
+_BEFORE = select(
+    exists()
+    .where(listed_accounts.c.account_id == bindparam("payee"))
+    .select_from(listed_accounts)
+    .label("payee_listed"),
+    decisions,
+).select_from(_ONE.outerjoin(decisions, decisions.c.decision_id == bindparam("id")))
+
+
+async def before_decision(
+    session: Session, *, decision_id: UUID, payee: str
+) -> tuple[StoredDecision | None, bool]:
+    """The decision under that id, if there is one, and whether the payee is on the black list."""
+    row = (await session.execute(_BEFORE, {"id": decision_id, "payee": payee})).one()
+    return (None if row.decision_id is None else _decision(row)), row.payee_listed
+
+
+async def decision(session: Session, decision_id: UUID) -> StoredDecision | None:
+    statement = select(decisions).where(decisions.c.decision_id == decision_id)
+    row = (await session.execute(statement)).first()
+    return None if row is None else _decision(row)
+
+
+async def insert_decision(session: Session, made: StoredDecision) -> bool:
+    """Store the decision; False where another call stored one under that id meanwhile."""
+    statement = (
+        insert(decisions)
+        .values(
+            decision_id=made.decision_id,
+            customer_id=made.customer_id,
+            product=made.product,
+            body_hash=made.body_hash,
+            outcome=made.outcome,
+            score=made.score,
+            reason_codes=list(made.reason_codes),
+            policy=made.policy,
+            model=made.model,
+            model_sha256=made.model_sha256,
+            degraded=list(made.degraded),
+            features=dict(made.features),
+            elapsed_us=made.elapsed_us,
+            windows_age_ms=made.windows_age_ms,
+            decided_at=made.decided_at,
+        )
+        .on_conflict_do_nothing()
+        .returning(decisions.c.decision_id)
+    )
+    return (await session.execute(statement)).first() is not None
+
+
+async def insert_listed(session: Session, row: ListedRow) -> bool:
+    """Put the account on the black list; False where it is there already."""
+    statement = (
+        insert(listed_accounts)
+        .values(
+            account_id=row.account_id,
+            reason=row.reason,
+            listed_by=row.listed_by,
+            listed_at=row.listed_at,
+        )
+        .on_conflict_do_nothing()
+        .returning(listed_accounts.c.account_id)
+    )
+    return (await session.execute(statement)).first() is not None
+
+
+async def delete_listed(session: Session, account_id: str) -> ListedRow | None:
+    """Take the account off the black list; None where it is not there."""
+    statement = (
+        delete(listed_accounts)
+        .where(listed_accounts.c.account_id == account_id)
+        .returning(*listed_accounts.c)
+    )
+    row = (await session.execute(statement)).first()
+    return None if row is None else _listed(row)
+
+
+async def listed_page(session: Session, *, after: str | None, limit: int) -> list[ListedRow]:
+    statement = select(listed_accounts).order_by(listed_accounts.c.account_id).limit(limit)
+    if after is not None:
+        statement = statement.where(listed_accounts.c.account_id > after)
+    return [_listed(row) for row in (await session.execute(statement)).all()]
+
+
+def _listed(row: Any) -> ListedRow:
+    return ListedRow(row.account_id, row.reason, row.listed_by, row.listed_at)
+
+
+def _decision(row: Any) -> StoredDecision:
+    return StoredDecision(
+        decision_id=row.decision_id,
+        customer_id=row.customer_id,
+        product=row.product,
+        body_hash=bytes(row.body_hash),
+        outcome=row.outcome,
+        score=row.score,
+        reason_codes=row.reason_codes,
+        policy=row.policy,
+        model=row.model,
+        model_sha256=None if row.model_sha256 is None else bytes(row.model_sha256),
+        degraded=row.degraded,
+        features=row.features,
+        elapsed_us=row.elapsed_us,
+        windows_age_ms=row.windows_age_ms,
+        decided_at=row.decided_at,
+    )

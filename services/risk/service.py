@@ -1,0 +1,319 @@
+"""Use cases of risk. Each runs inside the one transaction that its caller opened."""
+
+import logging
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from services.risk import repository
+from services.risk.domain import (
+    REASONS,
+    Decision,
+    Facts,
+    Policy,
+    ScoredBy,
+    decide,
+    reference_value_minor,
+)
+from services.risk.features import Windows
+from services.risk.repository import ListedRow, StoredDecision
+from services.risk.scoring import FraudModel
+from services.risk.windows import SeenPayment, in_ms
+from shared.contracts.events.audit import StaffActed
+from shared.contracts.events.risk import DecisionMade
+from shared.contracts.http import risk as contract
+from shared.contracts.values import Localized
+from shared.kit import outbox
+from shared.kit.auth import Caller
+from shared.kit.database import Session
+from shared.kit.idempotency import body_hash
+from shared.kit.problems import BankError, Forbidden, InvalidRequest
+
+log = logging.getLogger(__name__)
+
+SOURCE = "risk"
+PRODUCT = "payment"
+#: What the clocks of two machines may differ by; a later payment would blind the windows.
+MAX_AHEAD = timedelta(minutes=5)
+
+
+class DecisionNotFound(BankError):
+    status, code, title = 404, "decision_not_found", "There is no decision under this id"
+
+
+class DecisionExists(BankError):
+    status, code = 409, "decision_exists"
+    title = "Another payment was decided under this id"
+
+
+class NoModel(BankError):
+    status, code, title = 404, "model_unavailable", "No model could be loaded; rules decide alone"
+
+
+class AccountListed(BankError):
+    status, code, title = 409, "account_listed", "The account is on the black list already"
+
+
+class AccountNotListed(BankError):
+    status, code, title = 404, "account_not_listed", "The account is not on the black list"
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """What decides in this process. `model` is None where none could be loaded.
+
+    `windows_age_ms` says how long ago the bus was read to its end; None: not yet.
+    """
+
+    policy: Policy
+    windows: Windows
+    windows_age_ms: Callable[[], int | None]
+    model: FraudModel | None
+    behind_after_ms: int
+
+
+async def decide_payment(
+    session: Session,
+    *,
+    engine: Engine,
+    body: contract.DecidePayment,
+    caller: Caller,
+    now: datetime,
+) -> contract.Decision:
+    """Decide on one payment and keep the decision; the same request again gets the kept one.
+
+    Raises:
+        Forbidden: the token speaks for another customer.
+        InvalidRequest: `at` has no offset, or lies ahead of the bank's clock.
+        DecisionExists: the id belongs to another payment.
+    """
+    _check(body, caller=caller, now=now)
+    digest = body_hash(body)
+    known, payee_listed = await repository.before_decision(
+        session, decision_id=body.decision_id, payee=body.creditor_account
+    )
+    if known is not None:
+        return _reply(_same(known, digest))
+    made = _make(engine, body=body, digest=digest, payee_listed=payee_listed, now=now)
+    if not await repository.insert_decision(session, made):
+        # two at once: the other one's decision stands
+        return _reply(_same(await _decision(session, body.decision_id), digest))
+    await outbox.add(session, source=SOURCE, now=now, events=[_event(made)])
+    return _reply(made)
+
+
+async def read_decision(session: Session, *, decision_id: UUID) -> contract.DecisionRecord:
+    """A kept decision with its features. Raises DecisionNotFound."""
+    made = await _decision(session, decision_id)
+    return contract.DecisionRecord(
+        **_reply(made).model_dump(),
+        customer_id=made.customer_id,
+        features=dict(made.features),
+        elapsed_us=made.elapsed_us,
+        windows_age_ms=made.windows_age_ms,
+    )
+
+
+def model_card(engine: Engine) -> contract.ModelCard:
+    """The model in use. Raises NoModel."""
+    if engine.model is None:
+        raise NoModel
+    manifest = engine.model.manifest
+    return contract.ModelCard(
+        name=manifest.name,
+        version=manifest.version,
+        sha256=manifest.sha256,
+        features=[feature.name for feature in manifest.features],
+        trained_on=manifest.trained_on,
+        metrics=manifest.metrics,
+    )
+
+
+async def list_account(
+    session: Session, *, body: contract.ListAccount, caller: Caller, now: datetime
+) -> contract.ListedAccount:
+    """Put an account on the black list. Raises AccountListed."""
+    row = ListedRow(body.account_id, body.reason, caller.staff_id or caller.service, now)
+    if not await repository.insert_listed(session, row):
+        raise AccountListed(field="account_id", expected="an account that is not listed yet")
+    await _audit(session, caller, action="account.list", row=row, reason=body.reason, now=now)
+    return _listed(row)
+
+
+async def unlist_account(
+    session: Session, *, account_id: str, reason: str, caller: Caller, now: datetime
+) -> contract.ListedAccount:
+    """Take an account off the black list; what was listed. Raises AccountNotListed."""
+    row = await repository.delete_listed(session, account_id)
+    if row is None:
+        raise AccountNotListed(f"Account {account_id} is not on the black list")
+    await _audit(session, caller, action="account.unlist", row=row, reason=reason, now=now)
+    return _listed(row)
+
+
+async def listed_accounts(
+    session: Session, *, after: str | None, limit: int
+) -> contract.ListedAccounts:
+    """The black list in the order of account numbers, `limit` a page."""
+    rows = await repository.listed_page(session, after=after, limit=limit)
+    return contract.ListedAccounts(items=[_listed(row) for row in rows])
+
+
+def _check(body: contract.DecidePayment, *, caller: Caller, now: datetime) -> None:
+    if caller.customer_id != body.customer_id:
+        raise Forbidden(
+            "The call speaks for another customer",
+            field="customer_id",
+            expected="the customer of the internal token",
+        )
+    if body.at.tzinfo is None:
+        raise InvalidRequest(field="at", expected="a time with its offset from UTC")
+    if body.at > now + MAX_AHEAD:
+        raise InvalidRequest(field="at", expected="a time that is not in the future")
+
+
+def _make(
+    engine: Engine,
+    *,
+    body: contract.DecidePayment,
+    digest: bytes,
+    payee_listed: bool,
+    now: datetime,
+) -> StoredDecision:
+    """Decide in memory: counts the payment into the windows, and touches nothing else."""
+    began = time.perf_counter_ns()
+    value_minor = reference_value_minor(body.amount_minor, body.currency)
+    payment = SeenPayment(
+        payment_id=str(body.decision_id),
+        customer_id=body.customer_id,
+        account_id=body.debtor_account,
+        payee_id=body.creditor_account,
+        value_minor=value_minor,
+        at_ms=in_ms(body.at),
+    )
+    features = engine.windows.measure(payment)
+    windows_age_ms = engine.windows_age_ms()
+    degraded = []
+    if windows_age_ms is None or windows_age_ms > engine.behind_after_ms:
+        degraded.append("windows_behind")
+    score, scored_by = _score(engine.model, features, degraded)
+    facts = Facts(
+        value_minor=value_minor,
+        at_ms=payment.at_ms,
+        payee_listed=payee_listed,
+        features=features,
+        score=score,
+        degraded=tuple(degraded),
+    )
+    decision: Decision = decide(facts, policy=engine.policy, scored_by=scored_by)
+    model = engine.model if scored_by is not None else None
+    return StoredDecision(
+        decision_id=body.decision_id,
+        customer_id=body.customer_id,
+        product=PRODUCT,
+        body_hash=digest,
+        outcome=decision.outcome.word,
+        score=decision.score,
+        reason_codes=decision.reason_codes,
+        policy=decision.policy,
+        model=decision.model,
+        model_sha256=None if model is None else bytes.fromhex(model.manifest.sha256),
+        degraded=decision.degraded,
+        features={name: None if math.isnan(value) else value for name, value in features.items()},
+        elapsed_us=(time.perf_counter_ns() - began) // 1000,
+        windows_age_ms=windows_age_ms,
+        decided_at=now,
+    )
+
+
+def _score(
+    model: FraudModel | None, features: dict[str, float], degraded: list[str]
+) -> tuple[float | None, ScoredBy | None]:
+    """The score and who gave it; without one, its cause goes to `degraded`."""
+    if model is None:
+        degraded.append("model_unavailable")
+        return None, None
+    try:
+        score = model.score(features)
+    except Exception as error:
+        # a model that fails on one payment must not stop the rules
+        log.exception("model.failed", extra={"cause": type(error).__name__})
+        degraded.append("model_failed")
+        return None, None
+    thresholds = model.manifest.thresholds
+    return score, ScoredBy(model.label, thresholds.review, thresholds.decline)
+
+
+async def _decision(session: Session, decision_id: UUID) -> StoredDecision:
+    found = await repository.decision(session, decision_id)
+    if found is None:
+        raise DecisionNotFound(f"There is no decision {decision_id}")
+    return found
+
+
+def _same(known: StoredDecision, digest: bytes) -> StoredDecision:
+    if known.body_hash != digest:
+        raise DecisionExists(field="decision_id", expected="a new id for another payment")
+    return known
+
+
+def _reply(made: StoredDecision) -> contract.Decision:
+    reasons = []
+    for code in made.reason_codes:
+        zh, en = REASONS[code]
+        reasons.append(contract.Reason(code=code, text=Localized(zh=zh, en=en)))
+    return contract.Decision.model_validate(
+        {
+            "decision_id": made.decision_id,
+            "outcome": made.outcome,
+            "score": made.score,
+            "reasons": reasons,
+            "policy": made.policy,
+            "model": made.model,
+            "degraded": list(made.degraded),
+            "decided_at": made.decided_at,
+        }
+    )
+
+
+def _event(made: StoredDecision) -> DecisionMade:
+    return DecisionMade.model_validate(
+        {
+            "decision_id": made.decision_id,
+            "customer_id": made.customer_id,
+            "product": made.product,
+            "outcome": made.outcome,
+            "score": made.score,
+            "reason_codes": list(made.reason_codes),
+            "model": made.model,
+            "policy": made.policy,
+            "degraded": bool(made.degraded),
+            "at": made.decided_at,
+        }
+    )
+
+
+def _listed(row: ListedRow) -> contract.ListedAccount:
+    return contract.ListedAccount(
+        account_id=row.account_id,
+        reason=row.reason,
+        listed_by=row.listed_by,
+        listed_at=row.listed_at,
+    )
+
+
+async def _audit(
+    session: Session, caller: Caller, *, action: str, row: ListedRow, reason: str, now: datetime
+) -> None:
+    event = StaffActed(
+        service=SOURCE,
+        staff_id=caller.staff_id or caller.service,
+        action=action,
+        subject=row.account_id,
+        reason=reason,
+        at=now,
+    )
+    await outbox.add(session, source=SOURCE, now=now, events=[event])

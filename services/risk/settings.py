@@ -1,0 +1,15 @@
+"""Settings of risk beyond those that every service has."""
+
+from pathlib import Path
+
+from pydantic import Field
+
+from shared.kit.settings import Settings
+
+
+class RiskSettings(Settings):
+    service: str = "risk"
+    artifacts_dir: Path = Path(__file__).parent / "artifacts"
+    """The folder of `fraud.onnx` and `fraud.json`."""
+    windows_behind_after_s: float = Field(default=5.0, gt=0)
+    """The bus read longer ago than this leaves decisions flagged and the rules stricter."""

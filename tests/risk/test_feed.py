@@ -1,0 +1,130 @@
+"""The windows of a running service: fed from the bus, rebuilt at start, flagged when behind."""
+
+import shutil
+from pathlib import Path
+
+from services.risk import scoring
+from services.risk.consumers import Feed
+from services.risk.features import Windows
+from shared.kit.bus.port import Record
+from shared.kit.bus.postgres import PostgresBus
+from shared.kit.clock import new_id
+from tests.bank import Bank, eventually, free_port
+from tests.risk.support import (
+    NOON,
+    another_risk,
+    decided,
+    message,
+    minutes,
+    payment,
+    publish,
+    publish_and_wait,
+    received,
+    record,
+)
+
+ARTIFACTS = Path(scoring.__file__).parent / "artifacts"
+
+
+async def features_of(bank: Bank, made: dict) -> dict[str, float | None]:
+    return dict((await record(bank, made["decision_id"]))["features"])
+
+
+class TestFeed:
+    async def test_counts_what_other_replicas_decided(self, bank: Bank, unique: str):
+        earlier = [
+            payment(unique, amount_minor=10_000, at=(NOON - minutes(i)).isoformat())
+            for i in range(1, 6)
+        ]
+        async with bank.client("risk") as risk:
+            await publish_and_wait(risk, bank, unique, earlier)
+            features = await features_of(bank, await decided(risk, bank, payment(unique)))
+        assert features["customer_count_10m"] == 6
+        assert features["payee_new"] == 0
+
+    async def test_counts_a_payment_once_that_was_decided_here(self, bank: Bank, unique: str):
+        body = payment(unique)
+        async with bank.client("risk") as risk:
+            await decided(risk, bank, body)
+            await publish_and_wait(risk, bank, unique, [body, body])
+            features = await features_of(bank, await decided(risk, bank, payment(unique)))
+        assert features["customer_count_1h"] == 2
+
+    async def test_leaves_out_what_came_later_than_the_payment(self, bank: Bank, unique: str):
+        later = payment(unique, at=(NOON + minutes(1)).isoformat())
+        async with bank.client("risk") as risk:
+            await publish_and_wait(risk, bank, unique, [later])
+            features = await features_of(bank, await decided(risk, bank, payment(unique)))
+        assert features["customer_count_1h"] == 1
+        assert features["payee_new"] == 1
+
+    async def test_rebuilds_the_windows_before_it_is_ready(self, bank: Bank, unique: str):
+        earlier = [payment(unique, at=(NOON - minutes(i)).isoformat()) for i in range(1, 8)]
+        bank.start("risk")
+        bank.kill("risk")
+        await publish(bank, earlier)
+        async with bank.client("risk") as risk:  # returns when /readyz says so
+            made = await decided(risk, bank, payment(unique))
+        assert (await features_of(bank, made))["customer_count_10m"] == 8
+        assert made["degraded"] == []
+
+    async def test_goes_on_past_an_event_that_cannot_be_read(self, bank: Bank, unique: str):
+        bus = PostgresBus(bank.credentials["bus"].dsn, application="test")
+        windows = Windows()
+        feed = Feed(windows=windows, bus=bus)
+        wrong = message(received(payment(f"{unique}-wrong"))).value
+        assert '"amount_minor":1250' in wrong
+        wrong = wrong.replace('"amount_minor":1250', '"amount_minor":-1')
+        values = ["{", "{}", wrong, message(received(payment(unique))).value]
+        feed.apply(
+            [
+                Record("payments.payment.v1", 0, i, "k", new_id(), value, NOON)
+                for i, value in enumerate(values)
+            ]
+        )
+        assert windows.size() == {"customer": 1, "account": 1, "payee": 1}
+        await bus.close()
+
+
+class TestDegraded:
+    async def test_without_a_sound_model_the_rules_decide_and_say_so(
+        self, bank: Bank, unique: str, tmp_path: Path
+    ):
+        spoiled = Path(shutil.copytree(ARTIFACTS, tmp_path / "artifacts"))
+        content = bytearray((spoiled / "fraud.onnx").read_bytes())
+        content[len(content) // 2] ^= 1
+        (spoiled / "fraud.onnx").write_bytes(content)
+        async with another_risk(bank, ARTIFACTS_DIR=str(spoiled)) as risk:
+
+            async def ready() -> bool:
+                return (await risk.get("/readyz")).status_code == 200
+
+            await eventually(ready)
+            made = await decided(risk, bank, payment(unique))
+            large = await decided(risk, bank, payment(unique, amount_minor=6_000_000))
+            token = {"authorization": f"Bearer {bank.staff_token()}"}
+            card = await risk.get("/v1/model", headers=token)
+        assert (made["outcome"], made["score"], made["model"]) == ("approve", None, None)
+        assert made["degraded"] == ["model_unavailable"]
+        assert [reason["code"] for reason in large["reasons"]] == ["amount_unscored"]
+        assert large["outcome"] == "review"
+        assert (card.status_code, card.json()["code"]) == (404, "model_unavailable")
+
+        async def told() -> list[bool]:
+            events = await bank.events("risk.decision.v1", key=f"c-{unique}")
+            return [event["data"]["degraded"] for event in events]
+
+        assert (await eventually(told))[0] is True
+
+    async def test_without_the_bus_it_decides_flagged_and_is_not_ready(
+        self, bank: Bank, unique: str
+    ):
+        away = f"postgresql://nobody@127.0.0.1:{free_port()}/bus"
+        async with another_risk(bank, BUS_URL=away) as risk:
+            ready = await risk.get("/readyz")
+            made = await decided(risk, bank, payment(unique))
+        assert ready.status_code == 503
+        assert "windows" in ready.json()["detail"]
+        assert made["degraded"] == ["windows_behind"]
+        assert made["score"] is not None
+        assert (await record(bank, made["decision_id"]))["windows_age_ms"] is None
