@@ -99,7 +99,7 @@ def bootstrap(bank: Bank, *arguments: str) -> subprocess.CompletedProcess[str]:
         env=environment,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,  # the machine may be busy
         check=False,
     )
 

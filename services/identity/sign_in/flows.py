@@ -3,9 +3,12 @@
 Between the two transactions no connection is held: argon2 takes longer than both together.
 """
 
+from __future__ import annotations
+
 import logging
 import secrets
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
 
@@ -15,10 +18,12 @@ from services.identity.sign_in.passwords import PasswordHasher
 from services.identity.sign_in.repository import Realm
 from services.identity.sign_in.service import Known
 from shared.contracts.http import identity as http
-from shared.kit.app import Context
 from shared.kit.auth import STAFF_LIFETIME_S, Caller
 from shared.kit.clock import Clock
 from shared.kit.database import Database
+
+if TYPE_CHECKING:  # the bootstrap command starts in half the time without the web server
+    from shared.kit.app import Context
 
 log = logging.getLogger(__name__)
 
