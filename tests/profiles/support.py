@@ -67,7 +67,7 @@ async def all_handled(bank: Bank, messages: Sequence[Message]) -> None:
             await connection.close()
         return count == len(wanted)
 
-    await eventually(noted, within_s=60)
+    await eventually(noted, within_s=120)
 
 
 async def tell(bank: Bank, events: Sequence[Event]) -> list[Message]:

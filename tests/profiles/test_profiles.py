@@ -3,7 +3,10 @@
 from datetime import UTC, date, datetime, timedelta
 
 from shared.kit.clock import bank_date, new_id, utc_now
+from tests.advisor.support import assessment, complete
+from tests.advisor.support import own_session as advisor_session
 from tests.bank import Bank, eventually
+from tests.ledger.support import fund, open_account
 from tests.profiles.support import (
     AT,
     all_handled,
@@ -146,7 +149,7 @@ class TestEvents:
                 await connection.close()
             return behind == 0
 
-        await eventually(drained)
+        await eventually(drained, within_s=60)
         assert (await read(bank, f"c-{unique}"))["habits"]["payments_settled"] == 4
 
     async def test_are_not_lost_when_the_service_is_killed(self, bank: Bank, unique: str):
@@ -162,10 +165,6 @@ class TestEvents:
         assert habits["favorite_payees"][0]["amount_minor"] == 2_000
 
     async def test_of_the_ledger_and_the_advisor_reach_the_profile(self, bank: Bank, unique: str):
-        from tests.advisor.support import assessment, complete
-        from tests.advisor.support import own_session as advisor_session
-        from tests.ledger.support import fund, open_account
-
         bank.start("profiles")
         await tell(bank, [owner(f"c-{unique}", f"a-{unique}")])
         async with bank.client("ledger", roles=("operator",)) as ledger:
@@ -178,7 +177,7 @@ class TestEvents:
             profile = await read(bank, f"c-{unique}")
             return bool(profile["totals"]) and profile["grade"] == "C3"
 
-        await eventually(arrived)
+        await eventually(arrived, within_s=60)
         (totals,) = (await read(bank, f"c-{unique}"))["totals"]
         assert totals["in_minor"] == 1_000
 
