@@ -16,7 +16,7 @@ from pathlib import Path
 import asyncpg
 import httpx
 
-from deploy.postgres import Server, ServiceCredentials, provision, start, stop
+from deploy.postgres import Server, ServiceCredentials, destroy, provision, start
 from shared.contracts.topics import SERVICES
 from shared.kit.auth import Authenticator, KeyRing, write_keys
 from shared.kit.migrate import DATABASES, migrate
@@ -228,7 +228,8 @@ async def eventually(
 @contextlib.contextmanager
 def running_bank(folder: Path) -> Iterator[Bank]:
     """A bank with empty databases in `folder`; its processes end with the block."""
-    server = start(folder, settings={"max_connections": "200"})
+    # Processes die in these tests, the machine does not: what was written need not be synced.
+    server = start(folder, settings={"max_connections": "200", "fsync": "off"})
     try:
         credentials = provision(server, DATABASES)
 
@@ -244,4 +245,5 @@ def running_bank(folder: Path) -> Iterator[Bank]:
         finally:
             bank.stop_services()
     finally:
-        stop(server)
+        # As root the data lies outside `folder`, where a temporary folder's end would not reach.
+        destroy(folder)
