@@ -68,6 +68,7 @@ async def overview(request: Request) -> HTMLResponse:
         lines = await facts.chart(run_dir)
         payments = await facts.last_payments(run_dir)
         counts = await facts.counts(run_dir)
+        queues = await facts.queues(run_dir)
     except facts.NoAnswer:
         return _page(request, "overview.html", health=health, answers=False)
     return _page(
@@ -79,6 +80,7 @@ async def overview(request: Request) -> HTMLResponse:
         sums=facts.sums(lines),
         payments=payments,
         counts=counts,
+        queues=queues,
         has_report=_report(run_dir).is_file(),
         live=request.query_params.get("live") == "1",
     )
@@ -161,6 +163,8 @@ def shown_span(seconds: float) -> str:
 
 
 def shown_ms(milliseconds: float) -> str:
+    if milliseconds == 0:
+        return "0"
     if milliseconds < 10:
         return f"{milliseconds:.1f} ms"
     return f"{milliseconds:.0f} ms" if milliseconds < 10_000 else f"{milliseconds / 1000:.1f} s"

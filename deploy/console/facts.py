@@ -1,5 +1,6 @@
 """What the tables say, read by the auditor's role, which can change nothing."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ import asyncpg
 
 from deploy import postgres
 from deploy.postgres import PostgresError
+from shared.contracts.topics import SERVICES
 
 CONNECT_TIMEOUT_S = 3.0
 COMMAND_TIMEOUT_S = 10.0
@@ -27,6 +29,10 @@ _PAYMENTS = """
     SELECT payment_id, state, debtor_account, creditor_account, amount_minor, currency,
            reason_codes, risk_score, trace_id, received_at
     FROM payments ORDER BY received_at DESC LIMIT $1
+"""
+_QUEUE = """
+    SELECT (SELECT count(*) FROM outbox WHERE published_at IS NULL) AS waiting,
+           (SELECT count(*) FROM dead_letters WHERE replayed_at IS NULL) AS dead
 """
 _PAYMENT_OF_TRACE = """
     SELECT payment_id, state, debtor_account, creditor_account, amount_minor, currency,
@@ -68,6 +74,13 @@ class PaymentLine:
 
 
 @dataclass(frozen=True, slots=True)
+class Queue:
+    service: str
+    waiting: int
+    dead: int
+
+
+@dataclass(frozen=True, slots=True)
 class Counts:
     customers: int
     accounts: int
@@ -91,6 +104,17 @@ async def payment_of_trace(run_dir: Path, trace_id: str) -> PaymentLine | None:
     async with _reading(run_dir, "payments") as connection:
         row = await connection.fetchrow(_PAYMENT_OF_TRACE, trace_id)
     return None if row is None else _payment(row)
+
+
+async def queues(run_dir: Path) -> list[Queue]:
+    """Of each service: events not yet on the bus, and events that it could not handle."""
+
+    async def ask(service: str) -> Queue:
+        async with _reading(run_dir, service) as connection:
+            row = await connection.fetchrow(_QUEUE)
+        return Queue(service, waiting=int(row["waiting"]), dead=int(row["dead"]))
+
+    return list(await asyncio.gather(*(ask(service) for service in SERVICES)))
 
 
 async def counts(run_dir: Path) -> Counts:

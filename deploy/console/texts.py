@@ -87,6 +87,8 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
     "begins": ("开始于", "Begins at"),
     "takes": ("耗时", "Takes"),
     "back": ("返回概览", "Back to the overview"),
+    "events": ("事件", "Events"),
+    "events_lead": ("待发布 / 未能处理", "to be published / could not be handled"),
     "links": ("更多", "Where to look"),
     "gateway_link": ("开放银行接口", "The gateway for partners"),
     "api_link": ("接口说明 (OpenAPI)", "API description (OpenAPI)"),

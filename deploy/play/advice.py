@@ -3,7 +3,9 @@
 from typing import Any
 
 from deploy.play.customer import CustomerClient
-from deploy.play.steps import expect
+from deploy.play.steps import expect, wait_for
+
+OFFER_WAIT_S = 15.0
 
 
 class Advice:
@@ -40,9 +42,17 @@ class Advice:
         return f"{len(found['items'])} products, rated {', '.join(ratings)}"
 
     def personal_offer(self) -> str:
+        """The grade reaches profiles over the bus; with it there is an offer for everybody."""
         self._customer.put("/v1/me/marketing-consent", {"granted": True})
-        offer: dict[str, Any] = self._customer.get("/v1/me/offer")
-        expect(bool(offer["personalized"]), "the offer is not personal")
+
+        def offered() -> dict[str, Any] | None:
+            offer: dict[str, Any] = self._customer.get("/v1/me/offer")
+            return offer if offer["personalized"] else None
+
+        offer = wait_for(offered, seconds=OFFER_WAIT_S, missing="the offer is not personal")
+        if offer["kind"] == "investment":
+            reason = offer["reason"]["en"]
+            expect(self._grade in reason, f"the reason does not name the grade: {reason}")
         return f"{offer['kind']}: {offer['title']['en']}"
 
 

@@ -27,12 +27,13 @@ class Cast:
 
 def choose(staff: StaffClient, *, turn: int) -> Cast:
     """The customer of play number `turn`, and the payee. Raises NotAsExpected, Refused."""
-    accounts = [one for one in deposits(staff) if one["holder_id"] and not one["frozen"]]
-    accounts = [one for one in accounts if (one["balance"]["available_minor"] or 0) > 0]
-    accounts.sort(key=lambda one: (-one["balance"]["available_minor"], one["account_id"]))
-    if not accounts:
+    names = _names(staff)
+    accounts = [one for one in deposits(staff) if one["holder_id"] in names]
+    rich = [one for one in accounts if _available(one) > 0 and names[one["holder_id"]].is_person]
+    rich.sort(key=lambda one: (-_available(one), one["account_id"]))
+    if not rich:
         raise NotAsExpected("no customer of this bank has money")
-    payer = accounts[turn % min(len(accounts), CUSTOMERS_IN_TURN)]
+    payer = rich[turn % min(len(rich), CUSTOMERS_IN_TURN)]
     payees = [
         one
         for one in accounts
@@ -40,16 +41,40 @@ def choose(staff: StaffClient, *, turn: int) -> Cast:
     ]
     if not payees:
         raise NotAsExpected("there is nobody to pay")
-    payee = payees[-1]
-    holder = staff.call("identity", "GET", f"/v1/customers/{payee['holder_id']}")
+    # A shop where the book has one; else the person with the lowest number.
+    payee = min(payees, key=lambda one: (names[one["holder_id"]].is_person, one["account_id"]))
     return Cast(
         customer_id=payer["holder_id"],
         account_id=payer["account_id"],
-        available_minor=payer["balance"]["available_minor"],
+        available_minor=_available(payer),
         currency=payer["currency"],
         payee_account=payee["account_id"],
-        payee_name=holder["full_name"],
+        payee_name=names[payee["holder_id"]].name,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Holder:
+    name: str
+    #: A person has a birthday, and a shop has none.
+    is_person: bool
+
+
+def _names(staff: StaffClient) -> dict[str, _Holder]:
+    found: dict[str, _Holder] = {}
+    params = {"limit": str(PAGE)}
+    while True:
+        page = staff.call("identity", "GET", "/v1/customers", params=params)
+        for one in page["items"]:
+            found[one["customer_id"]] = _Holder(one["full_name"], one["born_on"] is not None)
+        if not page["next_after"]:
+            return found
+        params["after"] = page["next_after"]
+
+
+def _available(account: dict[str, Any]) -> int:
+    """What may leave the account now."""
+    return 0 if account["frozen"] else int(account["balance"]["available_minor"] or 0)
 
 
 def deposits(staff: StaffClient) -> list[dict[str, Any]]:

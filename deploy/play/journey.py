@@ -1,7 +1,6 @@
 """The bank's main job, played from outside: a partner pays for a customer who agreed to it."""
 
 import secrets
-import time
 import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -17,7 +16,7 @@ from deploy.play.advice import Advice
 from deploy.play.consent_page import ConsentPage
 from deploy.play.customer import CustomerClient
 from deploy.play.partner import PartnerClient, load_identity, new_identity, save_identity
-from deploy.play.steps import NotAsExpected, Step, expect, expect_status, play_steps
+from deploy.play.steps import NotAsExpected, Step, expect, expect_status, play_steps, wait_for
 from deploy.play.trace import new_traceparent, trace_id_of
 from shared.kit.money import EXPONENTS, format_minor
 
@@ -190,15 +189,17 @@ class Journey:
 
     def see_profile(self) -> str:
         """The events reach profiles over the bus, so the profile follows in a moment."""
-        until = time.monotonic() + PROFILE_WAIT_S
-        while time.monotonic() < until:
-            habits = self._customer.get("/v1/me/profile")["habits"]
-            settled: int = habits["payments_settled"] - self._settled_before
-            payees = [payee["account_id"] for payee in habits["favorite_payees"]]
-            if settled >= 2 + PROBES:
-                return f"{settled} more payments; {len(payees)} payees"
-            time.sleep(0.05)
-        raise NotAsExpected(f"the profile shows {settled} of {2 + PROBES} payments")
+
+        def shown() -> dict[str, Any] | None:
+            profile: dict[str, Any] = self._customer.get("/v1/me/profile")
+            settled = profile["habits"]["payments_settled"] - self._settled_before
+            return profile if settled == 2 + PROBES else None
+
+        profile = wait_for(
+            shown, seconds=PROFILE_WAIT_S, missing="the profile does not show the payments"
+        )
+        tags = ", ".join(profile["tags"]) or "no tags"
+        return f"{2 + PROBES} more payments; {tags}"
 
     @property
     def _chosen(self) -> casting.Cast:

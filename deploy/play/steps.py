@@ -3,12 +3,17 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeVar
 
 import httpx
 
 from deploy.bank.staff import Refused
 from deploy.play.consent_page import PageSaidNo
+
+T = TypeVar("T")
+
+#: What comes over the bus is looked for so often.
+LOOK_EVERY_S = 0.05
 
 Status = Literal["ok", "failed", "skipped"]
 
@@ -46,6 +51,18 @@ def play_steps(
 def expect(condition: bool, words: str) -> None:
     if not condition:
         raise NotAsExpected(words)
+
+
+def wait_for(look: Callable[[], T | None], *, seconds: float, missing: str) -> T:
+    """What `look` finds, as soon as it finds something. Raises NotAsExpected with `missing`."""
+    until = time.monotonic() + seconds
+    while True:
+        found = look()
+        if found is not None:
+            return found
+        if time.monotonic() > until:
+            raise NotAsExpected(missing)
+        time.sleep(LOOK_EVERY_S)
 
 
 def expect_status(answer: httpx.Response, status: int) -> dict[str, object]:
