@@ -104,7 +104,12 @@ payment_claims = Table(
     Column("partner_id", Text, ForeignKey("partners.partner_id"), nullable=False),
     Column("idempotency_key", Text, nullable=False),
     Column("body_hash", LargeBinary, nullable=False),
-    Column("consent_id", Uuid, ForeignKey("payment_consents.consent_id"), nullable=False),
+    Column(
+        "consent_id",
+        Uuid,
+        ForeignKey("payment_consents.consent_id", deferrable=True, initially="DEFERRED"),
+        nullable=False,
+    ),
     Column("amount_minor", BigInteger, nullable=False),
     Column("state", Text, nullable=False),
     _timestamp("attempt_until", nullable=True),

@@ -6,6 +6,7 @@ import httpx
 import pytest
 
 from tests.bank import Bank
+from tests.gateway.customers import Customer, new_customer
 from tests.gateway.support import Partner, gateway_process, register_partner
 
 
@@ -27,3 +28,22 @@ async def outside(lone_gateway: str) -> AsyncIterator[httpx.AsyncClient]:
 async def partner(bank: Bank, outside: httpx.AsyncClient, unique: str) -> Partner:
     """A registered partner with a token for everything."""
     return await (await register_partner(bank, outside, f"p-{unique}")).sign_in()
+
+
+@pytest.fixture(scope="session")
+def whole_bank(bank: Bank) -> str:
+    """A gateway with every service behind it; its URL."""
+    return bank.start("gateway")
+
+
+@pytest.fixture
+async def shop(bank: Bank, whole_bank: str, unique: str) -> AsyncIterator[Partner]:
+    """A partner of the whole bank, with a token."""
+    async with httpx.AsyncClient(base_url=whole_bank, timeout=30) as client:
+        yield await (await register_partner(bank, client, f"p-{unique}")).sign_in()
+
+
+@pytest.fixture
+async def customer(bank: Bank, whole_bank: str, unique: str) -> Customer:
+    """A customer with 1,000.00 CNY and a login."""
+    return await new_customer(bank, unique)

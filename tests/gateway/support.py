@@ -8,12 +8,13 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
 import httpx
 
-from tests.bank import ROOT, Bank, free_port
+from tests.bank import PEERS, ROOT, Bank, free_port
 from tests.gateway.signing import Private, assertion, new_key, proof, public_jwk
 
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
@@ -88,10 +89,11 @@ def gateway_process(
     """One more gateway on the bank's database, with other peers or settings; its URL."""
     port = free_port()
     url = f"http://127.0.0.1:{port}"
-    given = {"PORT": str(port), "PUBLIC_URL": url, "PEERS": json.dumps(peers or {})}
-    bank.ports.setdefault("gateway", port)
-    for peer in ("identity", "ledger", "payments", "risk", "profiles", "advisor"):
-        bank.ports.setdefault(peer, free_port())
+    for name in PEERS:  # a service that is started later will be where its peers look for it
+        bank.ports.setdefault(name, free_port())
+    given = {"PORT": str(port), "PUBLIC_URL": url}
+    if peers is not None:
+        given["PEERS"] = json.dumps(peers)
     out_path = bank.folder / f"gateway-{port}.out"
     with out_path.open("wb") as out:
         process = subprocess.Popen(
@@ -143,7 +145,7 @@ def consent_body(**fields: Any) -> dict[str, Any]:
         "payee": {"account_id": "6217000100000002", "name": "Corner Shop"},
         "currency": "CNY",
         "limit_minor": 10_000,
-        "expires_at": "2099-01-01T00:00:00Z",
+        "expires_at": (datetime.now(UTC) + timedelta(days=30)).isoformat(),
     } | fields
 
 

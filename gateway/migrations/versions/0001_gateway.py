@@ -79,7 +79,8 @@ STATEMENTS = (
         partner_id text NOT NULL REFERENCES partners,
         idempotency_key text NOT NULL,
         body_hash bytea NOT NULL,
-        consent_id uuid NOT NULL REFERENCES payment_consents,
+        -- Checked at the commit: the reservation says first, and in words, that there is none.
+        consent_id uuid NOT NULL REFERENCES payment_consents DEFERRABLE INITIALLY DEFERRED,
         amount_minor bigint NOT NULL CHECK (amount_minor > 0),
         state text NOT NULL CHECK (state IN ('reserved', 'confirmed', 'freed')),
         attempt_until timestamptz,
