@@ -1,5 +1,6 @@
 """Calls to other services: one pooled client per target, a deadline on every call."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -15,6 +16,8 @@ ReplyT = TypeVar("ReplyT", bound=BaseModel)
 
 MAX_CONNECTIONS = 100
 CONNECT_TIMEOUT_S = 1.0
+#: Headers of a refusal that the client is told too.
+PASSED_ON = {"retry-after"}
 
 
 class PeerRefused(BankError):
@@ -23,12 +26,13 @@ class PeerRefused(BankError):
     code = "peer_refused"
     title = "Another part of the bank refused"
 
-    def __init__(self, problem: ProblemDocument) -> None:
+    def __init__(self, problem: ProblemDocument, headers: Mapping[str, str]) -> None:
         first = problem.errors[0] if problem.errors else None
         super().__init__(
             problem.detail,
             field=first.field if first else None,
             expected=first.expected if first else None,
+            headers={name: value for name, value in headers.items() if name in PASSED_ON},
         )
         self.problem = problem
         # Instance attributes shadow the class's: the client sees the refusing service's own.
@@ -158,4 +162,4 @@ class Peer:
             problem = ProblemDocument.model_validate_json(response.content)
         except ValueError:
             return PeerUnavailable(f"{self.name} answered {response.status_code} without a problem")
-        return PeerRefused(problem)
+        return PeerRefused(problem, response.headers)
