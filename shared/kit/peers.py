@@ -18,6 +18,7 @@ MAX_CONNECTIONS = 100
 CONNECT_TIMEOUT_S = 1.0
 #: Headers of a refusal that the client is told too.
 PASSED_ON = {"retry-after"}
+NO_HEADERS: Mapping[str, str] = {}
 
 
 class PeerRefused(BankError):
@@ -26,7 +27,7 @@ class PeerRefused(BankError):
     code = "peer_refused"
     title = "Another part of the bank refused"
 
-    def __init__(self, problem: ProblemDocument, headers: Mapping[str, str]) -> None:
+    def __init__(self, problem: ProblemDocument, headers: Mapping[str, str] = NO_HEADERS) -> None:
         first = problem.errors[0] if problem.errors else None
         super().__init__(
             problem.detail,
