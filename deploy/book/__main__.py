@@ -6,8 +6,12 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
+from pydantic import ValidationError
+
+from deploy.book.bank_client import BankRefused
 from deploy.book.berka import book_name, convert, is_berka
 from deploy.book.checks import steps_by_account
+from deploy.book.commands import run_import
 from deploy.book.csv_reader import read_book
 from deploy.book.csv_writer import write_book
 from deploy.book.records import Book
@@ -15,20 +19,34 @@ from deploy.book.refusal import BookRefused, place, refused
 from deploy.book.synthetic import synthetic_book
 
 PRINTED_FINDINGS = 20
-REFUSED = 2  # exit codes: the book was refused; 1 is: rows are unexplained
+# Exit codes.
 UNEXPLAINED = 1
+REFUSED = 2  # the book was refused, nothing was done
+BANK_REFUSED = 3  # a service refused or is away; started again, the import goes on
+INTERRUPTED = 130
 
 
 def main(arguments: list[str]) -> int:
     """Runs one command; returns its exit code."""
     options = parser().parse_args(arguments)
     try:
-        code: int = options.run(options)
+        code: int = options.act(options)
     except BookRefused as refusal:
         for finding in refusal.findings[:PRINTED_FINDINGS]:
             print(finding, file=sys.stderr)
         print(f"Refused: {refusal.count} problem(s), nothing was done.", file=sys.stderr)
         return REFUSED
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        field = ".".join(str(part) for part in first["loc"])
+        print(f"Refused: {error.title} {field}: {first['msg']}", file=sys.stderr)
+        return REFUSED
+    except BankRefused as refusal:
+        print(f"Stopped: {refusal}", file=sys.stderr)
+        return BANK_REFUSED
+    except KeyboardInterrupt:
+        print("Stopped; start it again and it goes on.", file=sys.stderr)
+        return INTERRUPTED
     except OSError as error:
         print(f"{error.filename}: {error.strerror}", file=sys.stderr)
         return REFUSED
@@ -45,18 +63,23 @@ def parser() -> argparse.ArgumentParser:
     converting.add_argument("source", type=Path, help="folder with the source's files")
     converting.add_argument("--out", type=Path, required=True, help="folder for the book")
     converting.add_argument("--name", help="the book's name (default: the source folder's)")
-    converting.set_defaults(run=_convert)
+    converting.set_defaults(act=_convert)
 
     checking = commands.add_parser("check", help="check a book and its recorded balances")
     checking.add_argument("source", type=Path, help="folder with a book or the PKDD'99 files")
-    checking.set_defaults(run=_check)
+    checking.set_defaults(act=_check)
+
+    importing = commands.add_parser("import", help="load a book into a running bank")
+    importing.add_argument("source", type=Path, help="folder with a book or the PKDD'99 files")
+    importing.add_argument("--run", type=Path, default=Path(".run"), help="the bank's run folder")
+    importing.set_defaults(act=_import)
 
     making = commands.add_parser("synthetic", help="make a synthetic book from a seed")
     making.add_argument("--out", type=Path, required=True, help="folder for the book")
     making.add_argument("--seed", type=_within(0, 2**32 - 1), default=7)
     making.add_argument("--customers", type=_within(2, 1_000_000), default=300)
     making.add_argument("--days", type=_within(1, 3_660), default=60)
-    making.set_defaults(run=_synthetic)
+    making.set_defaults(act=_synthetic)
     return top
 
 
@@ -91,6 +114,15 @@ def _synthetic(options: argparse.Namespace) -> int:
     write_book(book, options.out)
     _print_contents(book)
     return 0
+
+
+def _import(options: argparse.Namespace) -> int:
+    """Converts other formats to the documented one first, beside the bank."""
+    book = open_book(options.source)
+    if is_berka(options.source):
+        write_book(book, options.run / "book")
+        book = read_book(options.run / "book")
+    return run_import(book, options.run)
 
 
 def _check(options: argparse.Namespace) -> int:

@@ -1,6 +1,6 @@
 """What must hold between the rows of a book, whichever format it came from."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import Protocol
@@ -21,7 +21,9 @@ from deploy.book.records import (
 )
 from deploy.book.refusal import Findings, place
 
-MAX_ACCOUNT = 34  # characters that the bank's ledger takes for an account number
+# Characters that the bank takes for a number, with the book's prefix.
+MAX_ACCOUNT = 34
+MAX_CUSTOMER = 40
 
 
 class Identified(Protocol):
@@ -80,10 +82,18 @@ def _check_accounts(book: Book, accounts: dict[str, Account], findings: Findings
     longest = MAX_ACCOUNT - len(about.id_prefix)
     if about.first_day > about.last_day:
         findings.add(Origin("book.json", 0), "first_day is after last_day")
-    owned = {right.account for right in book.rights if right.role is Role.OWNER}
+    owners = Counter(right.account for right in book.rights if right.role is Role.OWNER)
+    for customer in book.customers:
+        if len(about.id_prefix) + len(customer.id) > MAX_CUSTOMER:
+            findings.add(
+                customer.origin, f"customer number and prefix are longer than {MAX_CUSTOMER}"
+            )
     for account in accounts.values():
-        if account.id not in owned:
-            findings.add(account.origin, f"account {account.id} has no owner")
+        if owners[account.id] != 1:
+            findings.add(
+                account.origin,
+                f"account {account.id} has {owners[account.id] or 'no'} owners instead of one",
+            )
         if account.opened_on > about.last_day:
             findings.add(account.origin, f"opened_on is after the last day {about.last_day}")
         if len(account.id) > longest:

@@ -158,8 +158,8 @@ def _order(fields: Fields) -> StandingOrder:
         account=fields.key("account"),
         amount_minor=fields.minor("amount_minor"),
         currency=fields.currency("currency"),
-        counterparty_bank=fields.text("counterparty_bank"),
-        counterparty_account=fields.text("counterparty_account", required=True),
+        counterparty_bank=fields.text("counterparty_bank", limit=35),
+        counterparty_account=fields.text("counterparty_account", required=True, limit=34),
         purpose=fields.word("purpose"),
         origin=fields.origin,
     )

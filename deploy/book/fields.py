@@ -74,11 +74,11 @@ class Fields:
         """A code in lower case, or nothing."""
         return self.matching(name, _WORD, "a code of up to 32 of a-z, 0-9 and '_'")
 
-    def text(self, name: str, *, required: bool = False) -> str:
-        """Free text of at most `MAX_TEXT` characters, without control characters."""
+    def text(self, name: str, *, required: bool = False, limit: int = MAX_TEXT) -> str:
+        """Free text of at most `limit` characters, without control characters."""
         value = self.raw(name)
-        if len(value) > MAX_TEXT or not value.isprintable():
-            raise FieldProblem(f"{name} is not a text of up to {MAX_TEXT} printable characters")
+        if len(value) > limit or not value.isprintable():
+            raise FieldProblem(f"{name} is not a text of up to {limit} printable characters")
         if required and not value.strip():
             raise FieldProblem(f"{name} is empty")
         return value

@@ -110,7 +110,9 @@ def _steps(entries: Iterable[Entry], opening_minor: int, tolerance_minor: int) -
         explained = abs(difference) <= tolerance_minor
         rounding = difference if explained else 0
         balance += entry.amount_minor + rounding
-        reason = "" if explained else _reason(recorded_before, entry, difference, tolerance_minor)
+        # The row after a wrong figure breaks with it too, and is right again.
+        right = explained or balance == recorded
+        reason = "" if right else _reason(recorded_before, entry, difference, tolerance_minor)
         yield Step(entry, rounding, balance, reason)
         recorded_before = recorded
 

@@ -129,7 +129,6 @@ class City:
         pattern: str = "",
     ) -> None:
         """A card or scan payment; the shop gets the day's takings in one entry at its end."""
-        purpose = "purchase"
-        if self.book(payer, day, -amount_minor, kind, purpose, other=store, pattern=pattern):
+        if self.book(payer, day, -amount_minor, kind, "", other=store, pattern=pattern):
             key = (store, kind)
             self.takings[key] = self.takings.get(key, 0) + amount_minor

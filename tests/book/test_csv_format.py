@@ -133,7 +133,9 @@ class TestCsvBook:
     def test_is_refused_for_an_account_without_an_owner(self, folder: Path) -> None:
         path = folder / "account_rights.csv"
         path.write_text(path.read_text("utf-8").replace("a2,owner", "a2,authorized_user"), "utf-8")
-        with pytest.raises(BookRefused, match=r"accounts.csv line 3: account a2 has no owner"):
+        with pytest.raises(
+            BookRefused, match=r"accounts.csv line 3: account a2 has no owners instead of one"
+        ):
             read_book(folder)
 
     @pytest.mark.parametrize(("field", "value", "message"), BROKEN_ABOUT)
