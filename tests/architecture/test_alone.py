@@ -20,16 +20,20 @@ STARTS_WITHIN_S = 60.0
 def locked(service: str) -> set[str]:
     """Names of the packages in a service's lock."""
     text = (ROOT / f"requirements/{service}.txt").read_text()
-    return {
-        re.sub(r"[-_.]+", "-", name).lower() for name in re.findall(r"^([\w.-]+)==", text, re.MULTILINE)
-    }
+    names = re.findall(r"^([\w.-]+)==", text, re.MULTILINE)
+    return {normal(name) for name in names}
+
+
+def normal(name: str) -> str:
+    """A package's name as locks and installations agree on it (PEP 503)."""
+    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def install_alone(service: str, target: Path) -> None:
     """Links into `target` what the service's lock names, out of what is installed, no more."""
     wanted = locked(service)
     for distribution in metadata.distributions():
-        if re.sub(r"[-_.]+", "-", distribution.metadata["Name"]).lower() not in wanted:
+        if normal(distribution.metadata["Name"]) not in wanted:
             continue
         for file in distribution.files or ():
             if ".." in file.parts or "__pycache__" in file.parts:

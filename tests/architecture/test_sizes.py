@@ -74,7 +74,7 @@ class TestKit:
 
     def test_counts_code_alone(self, tmp_path: Path):
         sample = tmp_path / "sample.py"
-        sample.write_text(
-            '"""Doc.\n\nMore."""\n\n# why\nx = (\n    1\n)\n\n\ndef f():\n    """D."""\n    return x\n'
-        )
+        lines = ['"""Doc.', "", 'More."""', "# why", "x = (", "    1", ")"]
+        lines += ["", "", "def f():", '    """D."""', "    return x"]
+        sample.write_text("\n".join(lines) + "\n")
         assert lines_of_code(sample) == 5

@@ -1,6 +1,7 @@
 -- The accepted transfers of a batch, as a set: all or none. Arrays run parallel; `leg_of` is the
--- place of a leg's transfer in `ids`, and legs come in that order. Answers the place of the first transfer that would take an
--- account below its floor, and then nothing was written; or 0 and the balance after each leg.
+-- place of a leg's transfer in `ids`, and legs come in that order. Answers the place of the first
+-- transfer that would take an account below its floor, and then nothing was written; or 0 and the
+-- balance after each leg.
 CREATE FUNCTION post_set(
     ids uuid[], kinds text[], value_dates date[], booking_dates date[], refs text[],
     reversed uuid[], hashes bytea[], leg_counts smallint[],
@@ -116,7 +117,8 @@ BEGIN
         END IF;
     END LOOP;
 
-    IF array_position(outcomes, 'refused') IS NULL AND array_position(outcomes, 'duplicate') IS NULL
+    IF array_position(outcomes, 'refused') IS NULL
+        AND array_position(outcomes, 'duplicate') IS NULL
         AND array_position(outcomes, 'conflict') IS NULL
     THEN
         done := post_set(ids, kinds, value_dates, booking_dates, refs, reversed, hashes,
