@@ -1,6 +1,7 @@
 """Use cases of transfers. Each runs inside the one transaction that its caller opened."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -12,7 +13,6 @@ from services.ledger.domain import (
     Leg,
     NotReversible,
     Outcome,
-    Refused,
     Transfer,
     TransferExists,
     TransferNotFound,
@@ -24,30 +24,54 @@ from services.ledger.domain import (
 )
 from shared.contracts.events.ledger import PostedLeg, TransferPosted
 from shared.contracts.http import ledger as contract
-from shared.kit import outbox
+from shared.kit import outbox, tracing
 from shared.kit.auth import Caller
 from shared.kit.clock import bank_date
 from shared.kit.database import Session
 from shared.kit.idempotency import body_hash
 from shared.kit.problems import BankError
+from shared.kit.tracing import Trace
 
 
-async def post_transfer(
-    session: Session, *, body: contract.PostTransfer, now: datetime
-) -> contract.Transfer:
-    """Post one transfer; the same request again answers what was posted.
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One transfer to be posted and the trace of the request that asked for it."""
+
+    item: Transfer
+    trace: Trace | None
+
+
+def order_of(body: contract.PostTransfer, *, now: datetime) -> Order:
+    """The order that a request gives.
 
     Raises:
-        UnbalancedTransfer, AccountNotFound, CurrencyMismatch, AccountFrozen,
-        InsufficientFunds: nothing was posted.
-        TransferExists: the id is taken by another transfer.
+        UnbalancedTransfer: debits and credits differ.
     """
     item = _transfer(body, now)
     check_balanced(item.legs)
-    outcome = await post_one(session, item, now=now)
-    if outcome.posted is None:
-        return await read_transfer(session, transfer_id=item.transfer_id)
-    return _transfer_reply(item, zip(item.legs, outcome.posted.balances, strict=True), now)
+    return Order(item, tracing.current())
+
+
+async def post_orders(
+    session: Session, *, orders: Sequence[Order], now: datetime
+) -> list[contract.Transfer | BankError]:
+    """Post the orders of several requests in their order, each for itself; ids must differ.
+
+    Gives for each what was posted, now or before, or the error that refused it.
+    """
+    batch = [order.item for order in orders]
+    outcomes = await repository.post(session, batch, now=now)
+    await _tell(session, batch, outcomes, now=now, traces=[order.trace for order in orders])
+    replies: list[contract.Transfer | BankError] = []
+    for item, outcome in zip(batch, outcomes, strict=True):
+        if outcome.posted is not None:
+            legs = zip(item.legs, outcome.posted.balances, strict=True)
+            replies.append(_transfer_reply(item, legs, now))
+        elif outcome.kind == "duplicate":
+            replies.append(await read_transfer(session, transfer_id=item.transfer_id))
+        else:
+            replies.append(_refusal(outcome))
+    return replies
 
 
 async def post_transfers(
@@ -83,10 +107,8 @@ async def post_transfers(
 async def post_one(session: Session, item: Transfer, *, now: datetime) -> Outcome:
     """Post one transfer, or raise what refused it. A repeated one is a `duplicate`."""
     (outcome,) = await repository.post(session, [item], now=now)
-    if outcome.kind == "conflict":
-        raise TransferExists(field="transfer_id", expected="an id that no other transfer has")
-    if outcome.refused is not None:
-        raise _error(outcome.refused)
+    if outcome.kind in {"conflict", "refused"}:
+        raise _refusal(outcome)
     await _tell(session, [item], [outcome], now=now)
     return outcome
 
@@ -204,10 +226,13 @@ def _unbalanced(item: Transfer) -> BankError | None:
     return None
 
 
-def _error(refused: Refused) -> BankError:
-    error = REFUSALS[refused.code]
-    field = None if refused.leg is None else f"legs.{refused.leg}.account_id"
-    return error(field=field, expected=error.title)
+def _refusal(outcome: Outcome) -> BankError:
+    """The error of an outcome that posted nothing."""
+    if outcome.refused is None:
+        return TransferExists(field="transfer_id", expected="an id that no other transfer has")
+    error = REFUSALS[outcome.refused.code]
+    leg = outcome.refused.leg
+    return error(field=None if leg is None else f"legs.{leg}.account_id", expected=error.title)
 
 
 def _refused_item(transfer_id: UUID, error: BankError) -> contract.BulkItem:
@@ -219,10 +244,8 @@ def _refused_item(transfer_id: UUID, error: BankError) -> contract.BulkItem:
 
 
 def _bulk_item(item: Transfer, outcome: Outcome, known: list[int]) -> contract.BulkItem:
-    if outcome.kind == "conflict":
-        return _refused_item(item.transfer_id, TransferExists(field="transfer_id"))
-    if outcome.refused is not None:
-        return _refused_item(item.transfer_id, _error(outcome.refused))
+    if outcome.kind in {"conflict", "refused"}:
+        return _refused_item(item.transfer_id, _refusal(outcome))
     balances = list(outcome.posted.balances) if outcome.posted else known
     return contract.BulkItem(
         transfer_id=item.transfer_id,
@@ -232,8 +255,15 @@ def _bulk_item(item: Transfer, outcome: Outcome, known: list[int]) -> contract.B
 
 
 async def _tell(
-    session: Session, batch: Sequence[Transfer], outcomes: Sequence[Outcome], *, now: datetime
+    session: Session,
+    batch: Sequence[Transfer],
+    outcomes: Sequence[Outcome],
+    *,
+    now: datetime,
+    traces: Sequence[Trace | None] | None = None,
 ) -> None:
+    """Tell of what was posted; `traces` are parallel to `batch`."""
+    of_trace = traces or [tracing.current()] * len(batch)
     events = [
         TransferPosted(
             transfer_id=item.transfer_id,
@@ -258,4 +288,9 @@ async def _tell(
         for item, outcome in zip(batch, outcomes, strict=True)
         if outcome.posted is not None
     ]
-    await outbox.add(session, source=SOURCE, now=now, events=events)
+    told = [
+        trace
+        for trace, outcome in zip(of_trace, outcomes, strict=True)
+        if outcome.posted is not None
+    ]
+    await outbox.add(session, source=SOURCE, now=now, events=events, traces=told)

@@ -6,8 +6,9 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
+from uuid import UUID
 
-from sqlalchemy import delete, func, insert, select, text
+from sqlalchemy import delete, func, select, text
 
 from shared.contracts.events.envelope import Envelope, Event
 from shared.contracts.topics import BY_NAME
@@ -16,6 +17,7 @@ from shared.kit.bus.port import Bus, Message
 from shared.kit.clock import Clock, new_id
 from shared.kit.database import Database, Session
 from shared.kit.tables import outbox
+from shared.kit.tracing import Trace
 
 log = logging.getLogger(__name__)
 
@@ -30,43 +32,69 @@ LEASE_S = 10
 RENEW_S = 3.0
 RETENTION_BATCH = 5_000
 
+#: One array a column: the statement stays the same however many rows it stores.
+_ADD = text(
+    "INSERT INTO outbox (event_id, topic, key, envelope, created_at)"
+    " SELECT e.*, :now FROM unnest(CAST(:event_ids AS uuid[]), CAST(:topics AS text[]),"
+    " CAST(:keys AS text[]), CAST(:envelopes AS text[])) AS e"
+)
 _PUBLISHED = text(
     "UPDATE outbox SET published_at = :now WHERE position = ANY(CAST(:positions AS bigint[]))"
 )
 
 
-async def add(session: Session, *, source: str, now: datetime, events: Sequence[Event]) -> None:
+async def add(
+    session: Session,
+    *,
+    source: str,
+    now: datetime,
+    events: Sequence[Event],
+    traces: Sequence[Trace | None] | None = None,
+) -> None:
     """Store `events` of the service `source` beside the state that they tell of.
+
+    They belong to the running trace; `traces`, one an event, says so where a batch serves many.
 
     Raises:
         ValueError: the topic table does not name `source` as a producer of the topic.
     """
     if not events:
         return
-    trace = tracing.current()
-    rows = []
+    of_trace = traces or [tracing.current()] * len(events)
+    ids = [new_id() for _ in events]
     for event in events:
         if source not in BY_NAME[event.topic].producers:
             raise ValueError(f"{source} may not publish to {event.topic}")
-        envelope = Envelope(
-            id=new_id(),
-            source=source,
-            type=type(event).__name__,
-            time=now,
-            subject=event.key(),
-            traceparent=trace.traceparent() if trace else None,
-            data=event.model_dump(mode="json"),
-        )
-        rows.append(
-            {
-                "event_id": envelope.id,
-                "topic": event.topic,
-                "key": event.key(),
-                "envelope": envelope.model_dump_json(),
-                "created_at": now,
-            }
-        )
-    await session.execute(insert(outbox), rows)
+    envelopes = [
+        _envelope(event, event_id=event_id, source=source, now=now, trace=trace)
+        for event, event_id, trace in zip(events, ids, of_trace, strict=True)
+    ]
+    await session.execute(
+        _ADD,
+        {
+            "event_ids": ids,
+            "topics": [event.topic for event in events],
+            "keys": [event.key() for event in events],
+            "envelopes": envelopes,
+            "now": now,
+        },
+    )
+
+
+def _envelope(
+    event: Event, *, event_id: UUID, source: str, now: datetime, trace: Trace | None
+) -> str:
+    """The envelope as JSON. The data is not parsed again to be wrapped: it is spliced in."""
+    envelope = Envelope(
+        id=event_id,
+        source=source,
+        type=type(event).__name__,
+        time=now,
+        subject=event.key(),
+        traceparent=trace.traceparent() if trace else None,
+        data={},
+    ).model_dump_json()
+    return f"{envelope.removesuffix('{}}')}{event.model_dump_json()}}}"
 
 
 class Relay:
