@@ -7,12 +7,14 @@ to its members; a member that dies loses them when the lease runs out.
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
 import asyncpg
 
 from shared.contracts.topics import BY_NAME
+from shared.kit.bus import statements as sql
 from shared.kit.bus.port import Message, Record, partition_of
 
 CHANNEL = "bus"
@@ -20,74 +22,11 @@ CHANNEL = "bus"
 SESSION_TIMEOUT_S = 6.0
 HEARTBEAT_S = 1.0
 POOL_SIZE = 4
-
-_LOCK_PARTITIONS = """
-SELECT topic, partition, next_offset FROM log_partitions
-WHERE (topic, partition) IN (SELECT * FROM unnest($1::text[], $2::int[]))
-ORDER BY topic, partition FOR UPDATE
-"""
-_APPEND = """
-INSERT INTO log (topic, partition, log_offset, event_id, key, value)
-SELECT * FROM unnest($1::text[], $2::int[], $3::bigint[], $4::uuid[], $5::text[], $6::text[])
-"""
-_ADVANCE = """
-UPDATE log_partitions p SET next_offset = n.next_offset
-FROM unnest($1::text[], $2::int[], $3::bigint[]) AS n (topic, partition, next_offset)
-WHERE p.topic = n.topic AND p.partition = n.partition
-"""
-_READ = """
-SELECT l.topic, l.partition, l.log_offset, l.event_id, l.key, l.value, l.at
-FROM unnest($1::text[], $2::int[], $3::bigint[]) AS w (topic, partition, log_offset)
-CROSS JOIN LATERAL (
-    SELECT * FROM log
-    WHERE log.topic = w.topic AND log.partition = w.partition AND log.log_offset >= w.log_offset
-    ORDER BY log.log_offset LIMIT $4
-) AS l
-ORDER BY l.log_offset - w.log_offset, l.topic, l.partition
-LIMIT $4
-"""
-_ENSURE_PARTITIONS = """
-INSERT INTO log_partitions (topic, partition)
-SELECT * FROM unnest($1::text[], $2::int[]) ON CONFLICT DO NOTHING
-"""
-_JOIN = """
-INSERT INTO group_partitions (group_name, topic, partition)
-SELECT $1, t, p FROM unnest($2::text[], $3::int[]) AS w (t, p) ON CONFLICT DO NOTHING
-"""
-_BEAT = """
-INSERT INTO group_members (group_name, member, seen_at) VALUES ($1, $2, clock_timestamp())
-ON CONFLICT (group_name, member) DO UPDATE SET seen_at = excluded.seen_at
-"""
-_MEMBERS = """
-SELECT member FROM group_members
-WHERE group_name = $1 AND seen_at > clock_timestamp() - make_interval(secs => $2)
-ORDER BY member
-"""
-_RELEASE = """
-UPDATE group_partitions SET owner = NULL
-WHERE group_name = $1 AND owner = $2
-  AND NOT (topic, partition) IN (SELECT * FROM unnest($3::text[], $4::int[]))
-"""
-_CLAIM = """
-UPDATE group_partitions
-SET owner = $2, leased_until = clock_timestamp() + make_interval(secs => $5)
-WHERE group_name = $1
-  AND (topic, partition) IN (SELECT * FROM unnest($3::text[], $4::int[]))
-  AND (owner IS NULL OR owner = $2 OR leased_until < clock_timestamp())
-RETURNING topic, partition, next_offset
-"""
-_COMMIT = """
-UPDATE group_partitions g SET next_offset = n.next_offset
-FROM unnest($3::text[], $4::int[], $5::bigint[]) AS n (topic, partition, next_offset)
-WHERE g.group_name = $1 AND g.owner = $2 AND g.topic = n.topic AND g.partition = n.partition
-"""
-_LAG = """
-SELECT coalesce(sum(p.next_offset - coalesce(g.next_offset, 0)), 0)
-FROM log_partitions p
-LEFT JOIN group_partitions g
-  ON g.group_name = $1 AND g.topic = p.topic AND g.partition = p.partition
-WHERE p.topic = ANY($2)
-"""
+CONNECT_TIMEOUT_S = 5
+CLOSE_TIMEOUT_S = 5
+#: A statement runs no longer, and a process that hangs inside a publish frees its partitions.
+COMMAND_TIMEOUT_S = 15
+FORGET_BATCH = 5_000
 
 Slot = tuple[str, int]
 
@@ -105,17 +44,25 @@ class PostgresBus:
         self._opening = asyncio.Lock()
 
     async def pool(self) -> "asyncpg.Pool[Any]":
+        if self._pool is not None:
+            return self._pool
         async with self._opening:
             if self._pool is None:
                 self._pool = await asyncpg.create_pool(
-                    self._url,
-                    min_size=1,
-                    max_size=POOL_SIZE,
-                    timeout=5,
-                    command_timeout=15,
-                    server_settings={"application_name": self._application},
+                    self._url, min_size=1, max_size=POOL_SIZE, **self._options()
                 )
             return self._pool
+
+    def _options(self) -> dict[str, Any]:
+        return {
+            "timeout": CONNECT_TIMEOUT_S,
+            "command_timeout": COMMAND_TIMEOUT_S,
+            "server_settings": {
+                "application_name": self._application,
+                "statement_timeout": f"{COMMAND_TIMEOUT_S}s",
+                "idle_in_transaction_session_timeout": f"{COMMAND_TIMEOUT_S}s",
+            },
+        }
 
     async def ensure(self, topics: Sequence[str]) -> None:
         """Give each topic its partitions; once a process."""
@@ -123,7 +70,7 @@ class PostgresBus:
         if new:
             slots = slots_of(new)
             pool = await self.pool()
-            await pool.execute(_ENSURE_PARTITIONS, *_columns(slots))
+            await pool.execute(sql.ENSURE_PARTITIONS, *_columns(slots))
             self._ensured.update(new)
 
     async def publish(self, messages: Sequence[Message]) -> None:
@@ -136,21 +83,21 @@ class PostgresBus:
         ]
         pool = await self.pool()
         async with pool.acquire() as connection, connection.transaction():
-            locked = await connection.fetch(_LOCK_PARTITIONS, *_columns(sorted(set(where))))
+            locked = await connection.fetch(sql.LOCK_PARTITIONS, *_columns(sorted(set(where))))
             offsets = {(row["topic"], row["partition"]): row["next_offset"] for row in locked}
             given = []
             for slot in where:
                 given.append(offsets[slot])
                 offsets[slot] += 1
             await connection.execute(
-                _APPEND,
+                sql.APPEND,
                 *_columns(where),
                 given,
                 [message.event_id for message in messages],
                 [message.key for message in messages],
                 [message.value for message in messages],
             )
-            await connection.execute(_ADVANCE, *_columns(list(offsets)), list(offsets.values()))
+            await connection.execute(sql.ADVANCE, *_columns(list(offsets)), list(offsets.values()))
             await connection.execute(f"NOTIFY {CHANNEL}")
 
     async def consumer(
@@ -159,18 +106,16 @@ class PostgresBus:
         await self.ensure(topics)
         pool = await self.pool()
         slots = slots_of(topics)
-        await pool.execute(_JOIN, group, *_columns(slots))
+        await pool.execute(sql.FORGET_MEMBERS, group)
+        await pool.execute(sql.JOIN, group, *_columns(slots))
         return PostgresConsumer(self, group=group, member=member, slots=slots)
 
     async def reader(self, *, topics: Sequence[str], since: datetime | None) -> "PostgresReader":
         await self.ensure(topics)
         pool = await self.pool()
-        ends = await pool.fetch(
-            "SELECT topic, partition, next_offset FROM log_partitions WHERE topic = ANY($1)",
-            list(topics),
-        )
-        end = {(row["topic"], row["partition"]): row["next_offset"] for row in ends}
-        start = dict.fromkeys(end, 0)
+        found = await pool.fetch(f"{sql.OLDEST} WHERE p.topic = ANY($1)", list(topics))
+        end = {(row["topic"], row["partition"]): row["next_offset"] for row in found}
+        start = {(row["topic"], row["partition"]): row["oldest"] for row in found}
         if since is not None:
             rows = await pool.fetch(
                 "SELECT topic, partition, min(log_offset) AS first FROM log"
@@ -186,7 +131,9 @@ class PostgresBus:
         if not positions:
             return []
         pool = await self.pool()
-        rows = await pool.fetch(_READ, *_columns(list(positions)), list(positions.values()), limit)
+        rows = await pool.fetch(
+            sql.READ, *_columns(list(positions)), list(positions.values()), limit
+        )
         return [
             Record(
                 topic=row["topic"],
@@ -204,7 +151,7 @@ class PostgresBus:
         """Wait until something was published, `timeout_s` at the most."""
         async with self._opening:
             if self._listener is None or self._listener.is_closed():
-                self._listener = await asyncpg.connect(self._url, timeout=5)
+                self._listener = await asyncpg.connect(self._url, **self._options())
                 await self._listener.add_listener(CHANNEL, self._on_notify)
         self._arrivals.add(event)
         try:
@@ -232,18 +179,25 @@ class PostgresBus:
 
     async def lag(self, *, group: str, topics: Sequence[str]) -> int:
         pool = await self.pool()
-        return int(await pool.fetchval(_LAG, group, list(topics)))
+        return int(await pool.fetchval(sql.LAG, group, list(topics)))
 
     async def forget(self, *, topic: str, before: datetime) -> int:
         pool = await self.pool()
-        done = await pool.execute("DELETE FROM log WHERE topic = $1 AND at < $2", topic, before)
-        return int(done.rpartition(" ")[2])
+        gone = 0
+        while True:
+            done = await pool.execute(sql.FORGET, topic, before, FORGET_BATCH)
+            gone += int(done.rpartition(" ")[2])
+            if not done.endswith(f" {FORGET_BATCH}"):
+                return gone
 
     async def close(self) -> None:
-        if self._listener is not None:
-            await self._listener.close()
-        if self._pool is not None:
-            await self._pool.close()
+        # A server that is away must not keep a process from ending.
+        with suppress(OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            if self._listener is not None:
+                await self._listener.close(timeout=CLOSE_TIMEOUT_S)
+        with suppress(OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            if self._pool is not None:
+                await asyncio.wait_for(self._pool.close(), CLOSE_TIMEOUT_S)
 
 
 class PostgresConsumer:
@@ -277,10 +231,15 @@ class PostgresConsumer:
         }
         if moved:
             pool = await self._bus.pool()
-            await pool.execute(
-                _COMMIT, self._group, self._member, *_columns(list(moved)), list(moved.values())
+            rows = await pool.fetch(
+                sql.COMMIT, self._group, self._member, *_columns(list(moved)), list(moved.values())
             )
-            self._committed |= moved
+            kept = {(row["topic"], row["partition"]) for row in rows}
+            for slot, position in moved.items():
+                if slot in kept:
+                    self._committed[slot] = position
+                else:  # the lease ran out, and another member has taken the partition over
+                    del self._positions[slot]
 
     async def seek_back(self) -> None:
         self._positions = dict(self._committed)
@@ -290,26 +249,30 @@ class PostgresConsumer:
         now = asyncio.get_running_loop().time()
         if now < self._next_beat:
             return
-        self._next_beat = now + HEARTBEAT_S
         pool = await self._bus.pool()
         async with pool.acquire() as connection, connection.transaction():
-            await connection.execute(_BEAT, self._group, self._member)
-            found = await connection.fetch(_MEMBERS, self._group, SESSION_TIMEOUT_S)
+            await connection.execute(sql.LOCK_GROUP, self._group)
+            await connection.execute(sql.BEAT, self._group, self._member)
+            found = await connection.fetch(sql.MEMBERS, self._group, SESSION_TIMEOUT_S)
             members = [row["member"] for row in found]
             place = members.index(self._member)
             share = [slot for i, slot in enumerate(self._slots) if i % len(members) == place]
-            await connection.execute(_RELEASE, self._group, self._member, *_columns(share))
+            await connection.execute(sql.RELEASE, self._group, self._member, *_columns(share))
             claimed = await connection.fetch(
-                _CLAIM, self._group, self._member, *_columns(share), SESSION_TIMEOUT_S
+                sql.CLAIM, self._group, self._member, *_columns(share), SESSION_TIMEOUT_S
             )
         held = {(row["topic"], row["partition"]): row["next_offset"] for row in claimed}
-        self._positions = {slot: self._positions.get(slot, held[slot]) for slot in held}
-        self._committed = {slot: self._committed.get(slot, held[slot]) for slot in held}
+        # Behind what the group has done only where another member had the partition meanwhile.
+        self._positions = {
+            slot: max(at, self._positions.get(slot, at)) for slot, at in held.items()
+        }
+        self._committed = held
+        self._next_beat = now + HEARTBEAT_S
 
     async def close(self) -> None:
         self._bus.stop_listening(self._arrived)
         pool = await self._bus.pool()
-        await pool.execute(_RELEASE, self._group, self._member, [], [])
+        await pool.execute(sql.RELEASE, self._group, self._member, [], [])
         await pool.execute(
             "DELETE FROM group_members WHERE group_name = $1 AND member = $2",
             self._group,
@@ -324,11 +287,13 @@ class PostgresReader:
         self._bus = bus
         self._positions = dict(start)
         self._end = end
+        self._drained = False
         self._arrived = asyncio.Event()
 
     async def poll(self, *, limit: int, timeout_s: float) -> list[Record]:
         records = await self._bus.read(self._positions, limit=limit)
         if not records:
+            self._drained = True  # also where the end was forgotten meanwhile
             await self._bus.arrival(self._arrived, timeout_s)
             records = await self._bus.read(self._positions, limit=limit)
         for record in records:
@@ -336,7 +301,7 @@ class PostgresReader:
         return records
 
     async def caught_up(self) -> bool:
-        return all(self._positions[slot] >= end for slot, end in self._end.items())
+        return self._drained or all(self._positions[slot] >= end for slot, end in self._end.items())
 
     async def close(self) -> None:
         self._bus.stop_listening(self._arrived)
