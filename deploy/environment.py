@@ -91,8 +91,6 @@ def _is_installed(group: str) -> bool:
 
 
 def _install(requirements: Path, total: int) -> None:
-    for stamp in FOLDER.glob(".*.sha256"):
-        stamp.unlink()
     command = [str(PROGRAM), "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
     command += ["--require-hashes", "--requirement", str(requirements)]
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}

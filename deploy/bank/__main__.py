@@ -11,7 +11,7 @@ from deploy.bank.staff import Refused
 from deploy.local.options import LocalError, run_dir_of
 from deploy.play.consent_page import PageSaidNo
 from deploy.play.steps import NotAsExpected
-from deploy.postgres import PostgresError
+from deploy.postgres.errors import PostgresError
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -6,7 +6,7 @@ import secrets
 from typing import Any
 
 from deploy.bank.staff import Refused, StaffClient
-from deploy.local.environments import messages_file
+from deploy.local.files import messages_file
 from deploy.play.cast import deposits
 from shared.kit.money import format_minor
 

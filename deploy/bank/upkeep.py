@@ -6,9 +6,8 @@ import subprocess
 import sys
 from typing import Any
 
-from deploy import postgres
 from deploy.bank.staff import Refused, StaffClient, services_of
-from deploy.local import keys
+from deploy.local.files import keys_folder
 from deploy.local.options import ROOT
 from deploy.local.programs import BY_NAME
 
@@ -51,13 +50,17 @@ def replay(options: argparse.Namespace) -> int:
 
 
 def rotate(options: argparse.Namespace) -> int:
+    from deploy.local.keys import rotate_keys
+
     services_of(options.run_dir)
-    serial = keys.rotate_keys(options.run_dir)
+    serial = rotate_keys(options.run_dir)
     print(f"new keys: {serial}; the former ones are valid until the next rotation")
     return 0
 
 
 def rebuild(options: argparse.Namespace) -> int:
+    from deploy import postgres
+
     services_of(options.run_dir)
     server = postgres.running(options.run_dir)
     if server is None:
@@ -67,7 +70,7 @@ def rebuild(options: argparse.Namespace) -> int:
         "PATH": os.environ.get("PATH", ""),
         "DATABASE_URL": credentials["profiles"].dsn,
         "BUS_URL": credentials["bus"].dsn,
-        "KEYS_DIR": str(keys.folder_of(options.run_dir, "profiles")),
+        "KEYS_DIR": str(keys_folder(options.run_dir, "profiles")),
     }
     command = [sys.executable, "-m", "services.profiles.rebuild"]
     result = subprocess.run(

@@ -12,11 +12,7 @@ import threading
 import time
 from types import FrameType
 
-from deploy.local.bank import reset_bank, running_bank
-from deploy.local.book import load_book
 from deploy.local.options import LocalError, Options, read_options, run_dir_of
-from deploy.local.report import print_places, step_line, write_report
-from deploy.play.journey import play
 
 STARTED = time.monotonic()
 #: What a shell says of a program that Ctrl-C ended before it had done its work.
@@ -33,6 +29,8 @@ def main() -> int:
         signal.signal(number, _interrupt)
     try:
         if arguments:
+            from deploy.local.bank import reset_bank
+
             gone = reset_bank(run_dir_of(os.environ))
             say("the bank is removed" if gone else "there is no bank here")
             return 0
@@ -46,16 +44,25 @@ def main() -> int:
 
 def run(options: Options) -> int:
     """Start, play, stay; end with what the play said where it was asked for once."""
+    # Heavy: a setting that is wrong is told before they are loaded.
+    from deploy.local.bank import running_bank
+    from deploy.local.book import load_book
+    from deploy.local.report import print_places, step_line, write_report
+    from deploy.play.journey import play
+
     with running_bank(options, say=say) as bank:
         say(f"ready after {bank.ready_s:.1f} s")
         book = load_book(options, say=say)
         say("the main job:")
         steps, trace_id = play(options, tell=lambda step: print(step_line(step), flush=True))
-        write_report(bank, book=book, steps=steps, trace_id=trace_id)
         print_places(bank, trace_id=trace_id, say=say)
+        write_report(bank, book=book, steps=steps, trace_id=trace_id)
         as_expected = all(step.as_expected for step in steps)
         if not as_expected:
             say("not all went as it should")
+        if book["unexplained"]:
+            say("the book has rows that its own balances do not explain; see the reconciliation")
+            as_expected = False
         if not options.once:
             say("the bank stays up; Ctrl-C ends it")
             _stay()

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from deploy import postgres
+from deploy.local.book import check_book
 from deploy.local.databases import open_databases
 from deploy.local.environments import environment_of
 from deploy.local.files import private_folder
@@ -72,6 +73,7 @@ def running_bank(options: Options, *, say: Callable[[str], None]) -> Iterator[Ba
     with only_one(options.run_dir, words=words):
         programs = programs_of(port=options.port, split=options.split)
         end_leftovers(options.run_dir, wait_s=LEFTOVER_WAIT_S)
+        check_book(options)
         check_ports(programs)
         logs = private_folder(options.run_dir / "logs")
         bank: Bank | None = None

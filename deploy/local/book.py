@@ -10,20 +10,24 @@ from typing import Any
 from deploy.local.files import read_json, write_json
 from deploy.local.options import ROOT, LocalError, Options
 
-UNEXPLAINED = 1
+#: Exit codes of `python -m deploy.book`.
+UNEXPLAINED, REFUSED = 1, 2
 SYNTHETIC_DAYS = 60
 
 
 def check_book(options: Options) -> None:
-    """Raises LocalError where the bank holds another book than the one asked for."""
+    """Raises LocalError where the bank holds another book than the one asked for.
+
+    Without BOOK= a bank goes on with the book that it has, once that is loaded to its end.
+    """
     kept = read_json(_mark(options))
-    if kept is None:
-        return
     asked = _source(options)
-    if options.book is not None and kept["source"] != asked:
-        raise LocalError(
-            f"this bank holds the book {kept['source']}, not {asked}; make reset starts anew"
-        )
+    if kept is None or kept["source"] == asked or (options.book is None and kept["finished"]):
+        return
+    part = "" if kept["finished"] else "a part of "
+    raise LocalError(
+        f"this bank holds {part}the book {kept['source']}, not {asked}; make reset starts anew"
+    )
 
 
 def load_book(options: Options, *, say: Callable[[str], None]) -> dict[str, Any]:
@@ -41,8 +45,10 @@ def load_book(options: Options, *, say: Callable[[str], None]) -> dict[str, Any]
     say(f"loading the book {source}")
     started = time.monotonic()
     code = _book(["import", str(folder), "--run", str(options.run_dir)])
-    if code not in {0, UNEXPLAINED}:
+    if code == REFUSED:
+        # Refused before anything was posted: another book may be loaded in its place.
         _mark(options).unlink(missing_ok=True)
+    if code not in {0, UNEXPLAINED}:
         raise LocalError(f"the book {source} was not loaded")
     content = {
         "source": source,

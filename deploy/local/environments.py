@@ -3,9 +3,8 @@
 import json
 import os
 from collections.abc import Mapping
-from pathlib import Path
 
-from deploy.local import keys
+from deploy.local.files import keys_folder, log_file, messages_file
 from deploy.local.options import Options
 from deploy.local.programs import BY_NAME, Program, url_of
 from deploy.postgres import ServiceCredentials
@@ -29,7 +28,7 @@ def environment_of(
         "DATABASE_URL": credentials[service.name].dsn,
         "DATABASE_POOL": str(POOL),
         "BUS_URL": credentials["bus"].dsn,
-        "KEYS_DIR": str(keys.folder_of(options.run_dir, service.name)),
+        "KEYS_DIR": str(keys_folder(options.run_dir, service.name)),
         "PEERS": json.dumps({peer: url_of(peer, port=options.port) for peer in service.peers}),
         "ROLE": program.role,
         "PORT": str(program.port),
@@ -40,12 +39,3 @@ def environment_of(
     if service.name == "identity":
         own["MESSAGES_FILE"] = str(messages_file(options.run_dir))
     return own
-
-
-def log_file(run_dir: Path, name: str) -> Path:
-    return run_dir / "logs" / f"{name}.jsonl"
-
-
-def messages_file(run_dir: Path) -> Path:
-    """The customers' phones: what identity sends them."""
-    return run_dir / "messages.jsonl"

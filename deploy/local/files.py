@@ -1,9 +1,23 @@
-"""Files of the run folder: whole or not there, and for their owner alone."""
+"""Files of the run folder: where they are, whole or not there, and for their owner alone."""
 
 import json
 import os
 from pathlib import Path
 from typing import Any
+
+
+def log_file(run_dir: Path, name: str) -> Path:
+    return run_dir / "logs" / f"{name}.jsonl"
+
+
+def messages_file(run_dir: Path) -> Path:
+    """The customers' phones: what identity sends them."""
+    return run_dir / "messages.jsonl"
+
+
+def keys_folder(run_dir: Path, holder: str) -> Path:
+    """The keys of one process: its own private ones, and everybody's public ones."""
+    return run_dir / "keys" / holder
 
 
 def private_folder(folder: Path) -> Path:

@@ -17,10 +17,6 @@ ROTATE_AFTER_S = 7 * 24 * 3600
 PUBLISH_WAIT_S = 1.5
 
 
-def folder_of(run_dir: Path, holder: str) -> Path:
-    return run_dir / "keys" / holder
-
-
 def prepare_keys(run_dir: Path) -> None:
     """Keys for every process: made at the first start, rotated when they are older than a week."""
     folder = private_folder(run_dir / "keys")

@@ -5,8 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from deploy.local.bank import Bank
-from deploy.local.environments import messages_file
-from deploy.local.files import write_json
+from deploy.local.files import messages_file, write_json
 from deploy.local.programs import CONSOLE_OFFSET, url_of
 from deploy.play.steps import Step
 

@@ -7,8 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from deploy.bank.staff import Refused, StaffClient
-from deploy.local.environments import messages_file
-from deploy.local.files import read_json, write_json
+from deploy.local.files import messages_file, read_json, write_json
 from deploy.local.options import Options
 from deploy.local.programs import url_of
 from deploy.play import cast as casting

@@ -62,6 +62,13 @@ class Demo:
             assert time.monotonic() < until, "no report in time"
             time.sleep(0.1)
 
+    def wait_until_ready(self) -> None:
+        until = time.monotonic() + START_TIMEOUT_S
+        while self.state()["state"] != "ready":
+            assert self.process.poll() is None, self.words()
+            assert time.monotonic() < until, "not ready in time"
+            time.sleep(0.1)
+
     def stop(self, number: signal.Signals = signal.SIGINT) -> int:
         self.process.send_signal(number)
         return self.process.wait(STOP_TIMEOUT_S)

@@ -47,20 +47,21 @@ class TestTrace:
         assert "<b>" not in answer.text
 
 
+@pytest.fixture(scope="module")
+def page() -> Iterator[Page]:
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    if chromium is None:
+        pytest.skip("Chromium is not installed")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=chromium, args=["--no-sandbox", "--disable-dev-shm-usage"]
+        )
+        yield browser.new_page(viewport={"width": 1300, "height": 900})
+        browser.close()
+
+
 @pytest.mark.browser
 class TestInABrowser:
-    @pytest.fixture(scope="class")
-    def page(self) -> Iterator[Page]:
-        chromium = shutil.which("chromium") or shutil.which("chromium-browser")
-        if chromium is None:
-            pytest.skip("Chromium is not installed")
-        with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(
-                executable_path=chromium, args=["--no-sandbox", "--disable-dev-shm-usage"]
-            )
-            yield browser.new_page(viewport={"width": 1300, "height": 900})
-            browser.close()
-
     def test_leads_from_a_payment_to_its_way_without_an_error(self, demo: Demo, page: Page) -> None:
         errors: list[str] = []
         page.on("console", lambda message: errors.append(message.text))

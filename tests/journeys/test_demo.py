@@ -132,7 +132,7 @@ class TestRun:
             assert second.state()["state"] == "stopped"
 
             third = start(run_dir, port=port)
-            third.wait_for_play()
+            third.wait_until_ready()
             pids = third.pids()
             third.stop(signal.SIGKILL)
             assert gone(pids)

@@ -5,12 +5,13 @@ import os
 import time
 from pathlib import Path
 
-from deploy.local.keys import HOLDERS, ROTATE_AFTER_S, folder_of, prepare_keys, rotate_keys
+from deploy.local.files import keys_folder
+from deploy.local.keys import HOLDERS, ROTATE_AFTER_S, prepare_keys, rotate_keys
 from shared.kit.auth import Authenticator, KeyRing
 
 
 def kids(run_dir: Path, holder: str) -> list[str]:
-    ring = json.loads((folder_of(run_dir, holder) / f"{holder}.json").read_text())
+    ring = json.loads((keys_folder(run_dir, holder) / f"{holder}.json").read_text())
     return [key["kid"] for key in ring["keys"]]
 
 
@@ -18,7 +19,7 @@ class TestPrepareKeys:
     def test_lets_every_service_know_every_other(self, tmp_path: Path) -> None:
         prepare_keys(tmp_path)
         rings = {
-            name: KeyRing(service=name, keys_dir=folder_of(tmp_path, name)) for name in HOLDERS
+            name: KeyRing(service=name, keys_dir=keys_folder(tmp_path, name)) for name in HOLDERS
         }
         token = Authenticator(rings["payments"]).token(audience="ledger", partner_id="p")
         caller = Authenticator(rings["ledger"]).verify(token)
@@ -40,9 +41,9 @@ class TestRotateKeys:
     def test_leaves_tokens_of_a_moment_ago_valid(self, tmp_path: Path) -> None:
         prepare_keys(tmp_path)
         payments = Authenticator(
-            KeyRing(service="payments", keys_dir=folder_of(tmp_path, "payments"))
+            KeyRing(service="payments", keys_dir=keys_folder(tmp_path, "payments"))
         )
-        ledger = Authenticator(KeyRing(service="ledger", keys_dir=folder_of(tmp_path, "ledger")))
+        ledger = Authenticator(KeyRing(service="ledger", keys_dir=keys_folder(tmp_path, "ledger")))
         token = payments.token(audience="ledger")
         serial = rotate_keys(tmp_path)
         assert ledger.verify(token).service == "payments"
