@@ -246,6 +246,7 @@ async def _show(
     cookie = browser.cookie or secrets.token_urlsafe(COOKIE_BYTES)
     values: dict[str, object] = {
         "message": texts(browser.lang)[message.name].format(left=message.left) if message else None,
+        "tone": "good" if message and message.name == "code_renewed" else "bad",
         "partner_name": visit.partner_name,
         "path": browser.path,
         "csrf": csrf_token(cookie, consent_id=consent.consent_id),

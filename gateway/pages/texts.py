@@ -125,7 +125,7 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
         "合作机构由此以签名身份获取令牌,并在客户同意的范围内发起付款。",
         "Partners get tokens here with signed credentials, and pay within what customers allow.",
     ),
-    "landing_api": ("接口说明 (OpenAPI)", "API description (OpenAPI)"),
+    "landing_api": ("接口说明(OpenAPI)", "API description (OpenAPI)"),
     "landing_metadata": ("授权服务器元数据", "Authorization server metadata"),
     "landing_keys": ("令牌验签公钥", "Keys that verify our tokens"),
 }
