@@ -4,7 +4,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import asyncpg
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from shared.kit.problems import Unavailable
@@ -50,11 +51,18 @@ class Database:
             Unavailable: the database cannot be reached; nothing was committed, or, where the
                 connection broke during the commit, the client's retry finds out by its key.
         """
+        raised: Exception | None = None
         try:
             async with self.engine.begin() as session:
-                yield session
+                try:
+                    yield session
+                except Exception as error:
+                    raised = error
+                    raise
         except Exception as error:
-            if is_connection_loss(error):
+            # A plain OSError of the block's own, say of a file, is no word about the database.
+            plain = error is raised and not isinstance(error, SQLAlchemyError)
+            if not plain and is_connection_loss(error):
                 raise Unavailable("The database is not available") from error
             raise
 
@@ -62,20 +70,25 @@ class Database:
         await self.engine.dispose()
 
 
+#: `sqlalchemy.exc.TimeoutError`: no pooled connection came free in time.
+_AWAY = (
+    OSError,
+    PoolTimeoutError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.TooManyConnectionsError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.InterfaceError,
+)
+
+
 def is_connection_loss(error: BaseException) -> bool:
     """True where the server is away, as against a statement that it refused."""
-    if isinstance(error, DBAPIError) and error.connection_invalidated:
-        return True
     causes: list[BaseException | None] = [error]
-    if isinstance(error, (OperationalError, InterfaceError, DBAPIError)):
+    if isinstance(error, DBAPIError):
+        if error.connection_invalidated:
+            return True
         causes += [error.orig, error.orig.__cause__ if error.orig else None]
-    away = (
-        OSError,
-        TimeoutError,
-        asyncpg.PostgresConnectionError,
-        asyncpg.CannotConnectNowError,
-        asyncpg.AdminShutdownError,
-        asyncpg.CrashShutdownError,
-        asyncpg.InterfaceError,
-    )
-    return any(isinstance(cause, away) for cause in causes)
+    # asyncpg's word for a parameter that does not fit its type is an InterfaceError too.
+    return any(isinstance(it, _AWAY) and not isinstance(it, ValueError) for it in causes)

@@ -13,6 +13,7 @@ from shared.kit.database import Database
 from shared.kit.settings import Settings
 from tests.bank import Bank
 from tests.kit.adapters import ADAPTERS, Adapter
+from tests.kit.proxy import Proxy
 from tests.kit.support import SERVICE, Kit, Stream, Told, create_tables, stream_named
 
 
@@ -75,3 +76,12 @@ async def bus(adapter: Adapter, unique: str) -> AsyncIterator[Bus]:
 @pytest.fixture
 def told(stream: Stream) -> Told:
     return Told(stream.topic)
+
+
+@pytest.fixture
+async def proxy(kit: Kit) -> AsyncIterator[Proxy]:
+    """A way to the test server that a test may cut."""
+    made = Proxy(kit.settings.database_url.get_secret_value())
+    await made.mend()
+    yield made
+    await made.close()
