@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from deploy.book.bank_client import BankRefused
+from deploy.book.bank_client import BankRefused, read_access
 from deploy.book.berka import book_name, convert, is_berka
 from deploy.book.checks import steps_by_account
 from deploy.book.commands import run_import
@@ -22,7 +22,7 @@ PRINTED_FINDINGS = 20
 # Exit codes.
 UNEXPLAINED = 1
 REFUSED = 2  # the book was refused, nothing was done
-BANK_REFUSED = 3  # a service refused or is away; started again, the import goes on
+STOPPED = 3  # a service or the disk refused or is away; started again, the import goes on
 INTERRUPTED = 130
 
 
@@ -43,13 +43,13 @@ def main(arguments: list[str]) -> int:
         return REFUSED
     except BankRefused as refusal:
         print(f"Stopped: {refusal}", file=sys.stderr)
-        return BANK_REFUSED
+        return STOPPED
     except KeyboardInterrupt:
         print("Stopped; start it again and it goes on.", file=sys.stderr)
         return INTERRUPTED
     except OSError as error:
-        print(f"{error.filename}: {error.strerror}", file=sys.stderr)
-        return REFUSED
+        print(f"Stopped: {error.filename}: {error.strerror}", file=sys.stderr)
+        return STOPPED
     return code
 
 
@@ -119,10 +119,11 @@ def _synthetic(options: argparse.Namespace) -> int:
 def _import(options: argparse.Namespace) -> int:
     """Converts other formats to the documented one first, beside the bank."""
     book = open_book(options.source)
+    access = read_access(options.run)
     if is_berka(options.source):
         write_book(book, options.run / "book")
         book = read_book(options.run / "book")
-    return run_import(book, options.run)
+    return run_import(book, access, options.run)
 
 
 def _check(options: argparse.Namespace) -> int:

@@ -9,9 +9,9 @@ from typing import Self, TypeVar
 
 import httpx
 from httpx_aiohttp import AiohttpTransport
-from pydantic import BaseModel, SecretStr
+from pydantic import BaseModel, SecretStr, ValidationError
 
-from shared.contracts.http.identity import SignIn, StaffToken
+from shared.contracts.http.identity import StaffToken
 from shared.kit.problems import ProblemDocument
 
 ReplyT = TypeVar("ReplyT", bound=BaseModel)
@@ -92,17 +92,22 @@ class BankClient:
     ) -> ReplyT:
         """One call and its answer. Raises `BankRefused`."""
         token = await self._bearer()
-        content = body.model_dump_json(exclude_none=False).encode() if body is not None else None
+        content = body.model_dump_json().encode() if body is not None else None
         response = await self._send(
             service, method, path, content=content, params=params, token=token
         )
-        return reply.model_validate_json(response.content)
+        try:
+            return reply.model_validate_json(response.content)
+        except ValidationError as error:
+            raise BankRefused(f"{service} answered something else than expected") from error
 
     async def _bearer(self) -> str:
         async with self._signing_in:
             if time.monotonic() - self._signed_in_at > RENEW_TOKEN_S or not self._token:
-                body = SignIn(login_name=self._access.login_name, password=self._access.password)
-                secret = body.model_dump() | {"password": self._access.password.get_secret_value()}
+                secret = {
+                    "login_name": self._access.login_name,
+                    "password": self._access.password.get_secret_value(),
+                }
                 response = await self._send(
                     "identity", "POST", "/v1/staff/sign-ins", content=json.dumps(secret).encode()
                 )

@@ -6,7 +6,7 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from deploy.book.bank_client import BankClient, read_access
+from deploy.book.bank_client import BankAccess, BankClient
 from deploy.book.importer import Imported, import_book
 from deploy.book.records import Book
 from deploy.book.refusal import Finding
@@ -37,12 +37,11 @@ class ProgressLine:
         print(f"\r\033[K{text}" if terminal else text, end=end, flush=True)
 
 
-def run_import(book: Book, run: Path) -> int:
-    """Loads a checked book into the bank of `run`; 1 if rows are unexplained, else 0.
+def run_import(book: Book, access: BankAccess, run: Path) -> int:
+    """Loads a checked book, leaves the reports in `run`; 1 if rows are unexplained, else 0.
 
-    Raises `BankRefused` where there is no bank, or one of its services refuses.
+    Raises `BankRefused` where one of the bank's services refuses or does not answer.
     """
-    access = read_access(run)
 
     async def load() -> Imported:
         async with BankClient(access) as client:

@@ -40,6 +40,7 @@ class Unexplained:
     source_account: str
     file: str
     line: int
+    currency: str
     recorded_minor: int | None
     ledger_minor: int | None
     reason: str
@@ -115,6 +116,7 @@ class Tally:
                     source_account=entry.account,
                     file=entry.origin.file,
                     line=entry.origin.line,
+                    currency=entry.currency,
                     recorded_minor=entry.balance_after_minor,
                     ledger_minor=balance_minor,
                     reason=reason,

@@ -104,16 +104,19 @@ def closing_csv(closing: list[ClosingBalance]) -> str:
 def page(imported: Imported, facts: Mapping[str, Any]) -> str:
     """The page for people: self-contained HTML in Chinese and English."""
     tally = imported.tally
-    currency = tally.book.about.currency
     return TEMPLATES.get_template("reconciliation.html").render(
         facts=facts,
         days=days_plot(tally.by_day),
-        roundings=bars(_rounding_rows(tally, currency)),
+        roundings=bars(_rounding_rows(tally, tally.book.about.currency)),
         closing=_by_currency(imported.closing),
         unexplained=tally.unexplained,
         not_listed=tally.unexplained_count - len(tally.unexplained),
-        money=lambda amount: "" if amount is None else format_minor(amount, currency),
+        money=_money,
     )
+
+
+def _money(amount_minor: int | None, currency: str) -> str:
+    return "" if amount_minor is None else format_minor(amount_minor, currency)
 
 
 def _rounding_rows(tally: Tally, currency: str) -> list[tuple[str, int]]:

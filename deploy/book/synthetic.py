@@ -36,7 +36,7 @@ def synthetic_book(*, seed: int, customers: int, days: int, first_day: date = FI
             FRAUDS[pattern](city, citizen, day)
         close_day(city, day)
     about = About(
-        name=f"synthetic-{seed}-{customers}",
+        name=f"synthetic-{seed}-{customers}-{days}",
         bank_name="通宝示范银行",
         currency=CURRENCY,
         first_day=first_day,

@@ -1,8 +1,16 @@
-"""A PKDD'99 folder small enough to break by hand."""
+"""A PKDD'99 folder small enough to break by hand, and a bank to load books into."""
 
+import json
+import secrets
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+
+from tests.bank import ROOT, Bank
+
+LOGIN_NAME = "importer"
 
 FILES = {
     "district.asc": [
@@ -87,3 +95,29 @@ def berka_folder(tmp_path: Path) -> BerkaFolder:
     folder = tmp_path / "small"
     folder.mkdir()
     return BerkaFolder(folder)
+
+
+@pytest.fixture(scope="session")
+def operator(bank: Bank) -> str:
+    """The password of an operator who may sign in at the bank's identity."""
+    password = secrets.token_urlsafe(18)
+    for service in ("identity", "ledger", "payments"):
+        bank.start(service)
+    file = bank.folder / "operator-password"
+    file.write_text(password)
+    command = [sys.executable, "-m", "services.identity.bootstrap", "--staff-id", "s-importer"]
+    command += ["--login-name", LOGIN_NAME, "--roles", "operator", "--password-file", str(file)]
+    subprocess.run(command, cwd=ROOT, env=bank.settings("identity"), check=True)
+    return password
+
+
+@pytest.fixture
+def run_folder(bank: Bank, operator: str, tmp_path: Path) -> Path:
+    """The folder that a running bank leaves for its operator's programs."""
+    run = tmp_path / "run"
+    (run / "secrets").mkdir(parents=True)
+    services = {name: bank.url(name) for name in ("identity", "ledger", "payments")}
+    (run / "bank.json").write_text(json.dumps({"services": services}))
+    secret = {"login_name": LOGIN_NAME, "password": operator}
+    (run / "secrets" / "operator.json").write_text(json.dumps(secret))
+    return run
