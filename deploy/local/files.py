@@ -21,10 +21,12 @@ def keys_folder(run_dir: Path, holder: str) -> Path:
 
 
 def private_folder(folder: Path) -> Path:
-    """The folder, made where it is missing, readable by its owner alone."""
+    """The folder, made for its owner alone where it is missing.
+
+    The rights of one that is there stay as they are: it may be the run folder itself, which the
+    database's user has to pass through.
+    """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if folder.stat().st_mode & 0o077:
-        folder.chmod(0o700)
     return folder
 
 
