@@ -23,10 +23,10 @@ class Service:
 SERVICES: tuple[Service, ...] = (
     Service("identity", "services.identity.main", 1),
     Service("ledger", "services.ledger.main", 2),
-    Service("payments", "services.payments.main", 3, ("ledger", "risk", "identity")),
+    Service("payments", "services.payments.main", 3, ("ledger", "risk")),
     Service("risk", "services.risk.main", 4),
-    Service("profiles", "services.profiles.main", 5, ("identity",)),
-    Service("advisor", "services.advisor.main", 6, ("identity",)),
+    Service("profiles", "services.profiles.main", 5),
+    Service("advisor", "services.advisor.main", 6),
     Service(
         "gateway",
         "gateway.main",
