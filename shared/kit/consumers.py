@@ -8,6 +8,7 @@ stop the rest: it goes to the dead letters with its cause, and a command replays
 import asyncio
 import json
 import logging
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -23,7 +24,7 @@ from shared.contracts.topics import dead_letter_topic
 from shared.kit import metrics, tracing
 from shared.kit.bus.port import Bus, Consumer, Record
 from shared.kit.clock import Clock, new_id
-from shared.kit.database import Database, Session, is_connection_loss
+from shared.kit.database import Database, Session
 from shared.kit.problems import Unavailable
 from shared.kit.tables import dead_letters, inbox, outbox
 
@@ -105,9 +106,13 @@ class ConsumerLoop:
     async def run(self) -> None:
         """Consume until cancelled; whatever is away is tried again."""
         consumer: Consumer | None = None
+        is_behind = False
         try:
             while True:
                 try:
+                    if consumer is not None and is_behind:
+                        await consumer.seek_back()
+                        is_behind = False
                     if consumer is None:
                         consumer = await self._bus.consumer(
                             group=self._subscriptions.group,
@@ -121,19 +126,21 @@ class ConsumerLoop:
                 except Exception as error:
                     # Nothing is lost: what was not committed comes again.
                     log.warning("consumer.retry", extra={"cause": type(error).__name__})
+                    is_behind = True
                     await asyncio.sleep(RETRY_S)
-                    if consumer is not None:
-                        await consumer.seek_back()
         finally:
             if consumer is not None:
-                await consumer.close()
+                try:
+                    await consumer.close()
+                except Exception as error:  # the group finds out by itself, a little later
+                    log.warning("consumer.not_closed", extra={"cause": type(error).__name__})
 
     async def apply(self, records: Sequence[Record]) -> None:
         """Apply `records` in order, each once; returns when all effects are committed."""
         try:
             await self._apply_together(records)
         except Exception as error:
-            if _is_away(error):
+            if isinstance(error, Unavailable):
                 raise
             for record in records:
                 await self._apply_alone(record)
@@ -152,9 +159,9 @@ class ConsumerLoop:
             if self._subscriptions.any_order:
                 deliveries.sort(key=lambda delivery: type(delivery.event).__name__)
             for kind, run in groupby(deliveries, key=lambda delivery: type(delivery.event)):
-                batch = list(run)
-                await self._subscriptions.handlers[kind](session, batch)
-                self._count(kind.__name__, "applied", len(batch))
+                await self._subscriptions.handlers[kind](session, list(run))
+        for kind, number in Counter(type(delivery.event) for delivery in deliveries).items():
+            self._count(kind.__name__, "applied", number)
 
     async def _apply_alone(self, record: Record) -> None:
         for attempt in range(1, ATTEMPTS + 1):
@@ -163,7 +170,7 @@ class ConsumerLoop:
                     await self._apply_together([record])
                 return
             except Exception as error:
-                if _is_away(error):
+                if isinstance(error, Unavailable):
                     raise
                 if attempt == ATTEMPTS:
                     await self._bury(record, error)
@@ -181,7 +188,6 @@ class ConsumerLoop:
 
     async def _bury(self, record: Record, error: Exception) -> None:
         """Keep the event with its cause, in the table and on the dead-letter topic."""
-        cause = f"{type(error).__name__}: {error}"[:MAX_CAUSE]
         log.error(
             "consumer.dead_letter",
             extra={"event_id": str(record.event_id), "cause": type(error).__name__},
@@ -195,7 +201,7 @@ class ConsumerLoop:
                 "topic": record.topic,
                 "key": record.key,
                 "envelope": record.value,
-                "cause": cause,
+                "cause": _cause(error),
             }
             now = self._clock()
             statement = upsert(dead_letters).values(**letter, failed_at=now)
@@ -212,7 +218,10 @@ class ConsumerLoop:
         self._count("any", "dead", 1)
 
     async def replay(self) -> tuple[int, int]:
-        """Handle the dead letters again, oldest first: how many went well, how many did not."""
+        """Handle a batch of dead letters again: how many went well, how many did not.
+
+        Those that were not tried for the longest time come first.
+        """
         async with self._database.transaction() as session:
             statement = (
                 select(dead_letters.c.event_id, dead_letters.c.envelope)
@@ -229,10 +238,21 @@ class ConsumerLoop:
                     await self._replay_one(session, letter.event_id, letter.envelope)
                 replayed += 1
             except Exception as error:
-                if _is_away(error):
+                if isinstance(error, Unavailable):
                     raise
                 failed += 1
+                await self._put_last(letter.event_id, error)
         return replayed, failed
+
+    async def _put_last(self, event_id: UUID, error: Exception) -> None:
+        """Letters that still fail must not keep the next replay from those behind them."""
+        async with self._database.transaction() as session:
+            await session.execute(
+                update(dead_letters)
+                .where(dead_letters.c.consumer_group == self._subscriptions.group)
+                .where(dead_letters.c.event_id == event_id)
+                .values(failed_at=self._clock(), cause=_cause(error))
+            )
 
     async def _replay_one(self, session: Session, event_id: UUID, value: str) -> None:
         claimed = await session.execute(
@@ -264,8 +284,10 @@ class ConsumerLoop:
         metrics.EVENTS_HANDLED.labels(self._subscriptions.group, event, outcome).inc(number)
 
 
-def _is_away(error: Exception) -> bool:
-    return isinstance(error, Unavailable) or is_connection_loss(error)
+def _cause(error: Exception) -> str:
+    """What is kept of an error: bounded, and without what PostgreSQL's text cannot hold."""
+    said = f"{type(error).__name__}: {error}"[:MAX_CAUSE].replace("\x00", "")
+    return said.encode(errors="replace").decode()
 
 
 def _traceparent(value: str) -> str | None:

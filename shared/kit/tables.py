@@ -79,7 +79,7 @@ leases = Table(
 GRANTS: dict[str, str] = {
     "outbox": "SELECT, INSERT, UPDATE (published_at), DELETE",
     "inbox": "SELECT, INSERT, DELETE",
-    "dead_letters": "SELECT, INSERT, UPDATE (replayed_at)",
+    "dead_letters": "SELECT, INSERT, UPDATE (replayed_at, failed_at, cause)",
     "idempotency_keys": "SELECT, INSERT, UPDATE (reply)",
     "leases": "SELECT, INSERT, UPDATE",
 }
