@@ -5,20 +5,12 @@
 """
 
 import json
-import secrets
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from deploy.postgres.errors import PostgresError
 from deploy.postgres.places import make_folder, write_atomically
-
-PASSWORD_BYTES = 32
-
-
-@dataclass(frozen=True)
-class ServicePasswords:
-    owner: str = field(repr=False)
-    runtime: str = field(repr=False)
+from deploy.provision.roles import ServicePasswords, new_password
 
 
 @dataclass(frozen=True)
@@ -35,10 +27,6 @@ class Passwords:
             if name not in self.services
         }
         return replace(self, services={**self.services, **made})
-
-
-def new_password() -> str:
-    return secrets.token_urlsafe(PASSWORD_BYTES)
 
 
 def secrets_file(run_dir: Path) -> Path:
