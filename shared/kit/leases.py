@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import or_
+from sqlalchemy import or_, update
 from sqlalchemy.dialects.postgresql import insert
 
 from shared.kit.database import Session
@@ -20,6 +20,12 @@ async def hold(session: Session, *, name: str, owner: str, now: datetime, second
             "owner": owner,
             "until": statement.excluded.until,
         },
-        where=or_(leases.c.owner == owner, leases.c.until < now),
+        where=or_(leases.c.owner == owner, leases.c.until <= now),
     ).returning(leases.c.name)
     return (await session.execute(takeover)).first() is not None
+
+
+async def release(session: Session, *, name: str, owner: str, now: datetime) -> None:
+    """Give the lease `name` back, where it is `owner`'s."""
+    mine = (leases.c.name == name) & (leases.c.owner == owner)
+    await session.execute(update(leases).where(mine).values(until=now))

@@ -63,7 +63,8 @@ async def add(
     of_trace = traces or [tracing.current()] * len(events)
     ids = [new_id() for _ in events]
     for event in events:
-        if source not in BY_NAME[event.topic].producers:
+        topic = BY_NAME.get(event.topic)
+        if topic is None or source not in topic.producers:
             raise ValueError(f"{source} may not publish to {event.topic}")
     envelopes = [
         _envelope(event, event_id=event_id, source=source, now=now, trace=trace)
@@ -117,6 +118,12 @@ class Relay:
 
     async def run(self) -> None:
         """Publish until cancelled; a database or a bus that is away is tried again."""
+        try:
+            await self._publish_rounds()
+        finally:
+            await self._release()
+
+    async def _publish_rounds(self) -> None:
         while True:
             try:
                 full = await self._round() == BATCH
@@ -132,9 +139,9 @@ class Relay:
                 self._wake.clear()
 
     async def _round(self) -> int:
+        if not await self._is_mine():
+            return 0
         async with self._database.transaction() as session:
-            if not await self._is_mine(session):
-                return 0
             waiting = (
                 select(outbox.c.position, outbox.c.event_id, outbox.c.topic, outbox.c.key)
                 .add_columns(outbox.c.envelope)
@@ -158,17 +165,26 @@ class Relay:
         metrics.EVENTS_PUBLISHED.labels(self._service).inc(len(rows))
         return len(rows)
 
-    async def _is_mine(self, session: Session) -> bool:
+    async def _is_mine(self) -> bool:
         """Whether this relay holds the lease; it is renewed long before it runs out."""
         if time.monotonic() - self._leased_at < RENEW_S:
             return True
         asked_at = time.monotonic()
-        mine = await leases.hold(
-            session, name="relay", owner=self._owner, now=self._clock(), seconds=LEASE_S
-        )
+        async with self._database.transaction() as session:
+            mine = await leases.hold(
+                session, name="relay", owner=self._owner, now=self._clock(), seconds=LEASE_S
+            )
         if mine:
             self._leased_at = asked_at
         return mine
+
+    async def _release(self) -> None:
+        """The next process need not wait for the lease to run out."""
+        try:
+            async with self._database.transaction() as session:
+                await leases.release(session, name="relay", owner=self._owner, now=self._clock())
+        except Exception as error:
+            log.warning("relay.not_released", extra={"cause": type(error).__name__})
 
 
 async def waiting(session: Session) -> int:

@@ -1,19 +1,24 @@
 """The adapters of the `Bus` port, and what the contract suite must be able to do to each.
 
-A new adapter is one more entry of `ADAPTERS`: its settings, and these handles.
+A new adapter is one more class like these: its settings, and these handles.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+import os
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Protocol
 
 import asyncpg
+import psutil
 
 from shared.kit.bus.port import Bus
 from shared.kit.bus.select import open_bus
+from shared.kit.settings import Settings
 from tests.bank import Bank, eventually
+from tests.broker import Broker
 from tests.kit.support import Kit, plain
 
 
@@ -62,6 +67,20 @@ class PostgresHeldCommit:
 
     async def release(self) -> None:
         await self.connection.execute("SELECT pg_advisory_unlock_all()")
+
+
+@dataclass
+class KafkaHeldCommit:
+    """The broker stands still, and with it everything that is under way to it."""
+
+    broker: Broker | None
+
+    async def begun(self) -> None:
+        """It waits where it is: nothing can get past a broker that stands still."""
+
+    async def release(self) -> None:
+        if self.broker is not None:
+            self.broker.thaw()
 
 
 class PostgresAdapter:
@@ -116,4 +135,49 @@ class PostgresAdapter:
             await connection.close()
 
 
-ADAPTERS: dict[str, Callable[[Bank, Kit], Adapter]] = {"postgres": PostgresAdapter}
+class KafkaAdapter:
+    """`broker` is the tests' own; where the environment names another, nothing is done to it."""
+
+    forgets = False
+
+    def __init__(self, kit: Kit, broker: Broker | None) -> None:
+        self._kit = kit
+        self._broker = broker
+        self._settings = broker.settings() if broker else named_broker()
+
+    def open(self, application: str) -> Bus:
+        values = {name.lower(): value for name, value in self._settings.items()}
+        # Validated anew, as a process reads them: a copy would take a secret for a text.
+        settings = Settings.model_validate(self._kit.settings.model_dump() | values)
+        return open_bus(settings, application=application)
+
+    def environment(self) -> dict[str, str]:
+        return self._kit.environment() | self._settings
+
+    async def break_connections(self, application: str) -> int:
+        """At our end of them, since a broker has no command for it; those of other tests too."""
+        servers = self._settings["KAFKA_BOOTSTRAP_SERVERS"].split(",")
+        ports = {int(server.rpartition(":")[2]) for server in servers}
+        cut = 0
+        for one in psutil.Process().net_connections("tcp"):
+            if one.raddr and one.raddr.port in ports:
+                with socket.socket(fileno=os.dup(one.fd)) as ours, suppress(OSError):
+                    ours.shutdown(socket.SHUT_RDWR)
+                    cut += 1
+        return cut
+
+    @asynccontextmanager
+    async def held_commit(self, key: str) -> AsyncIterator[KafkaHeldCommit]:
+        held = KafkaHeldCommit(self._broker)
+        if self._broker is not None:
+            self._broker.freeze()
+        try:
+            yield held
+        finally:
+            await held.release()
+
+
+def named_broker() -> dict[str, str]:
+    """The settings of the broker that the environment names, if it does."""
+    named = {name: value for name, value in os.environ.items() if name.startswith("KAFKA_")}
+    return {"BUS": "kafka", **named} if named.get("KAFKA_BOOTSTRAP_SERVERS") else {}

@@ -12,7 +12,7 @@ from shared.kit.bus.port import Bus
 from shared.kit.database import Database
 from shared.kit.settings import Settings
 from tests.bank import Bank
-from tests.kit.adapters import ADAPTERS, Adapter
+from tests.kit.adapters import Adapter, KafkaAdapter, PostgresAdapter, named_broker
 from tests.kit.proxy import Proxy
 from tests.kit.support import SERVICE, Kit, Stream, Told, create_tables, stream_named
 
@@ -60,10 +60,12 @@ async def log(kit: Kit) -> AsyncIterator[Bus]:
     await opened.close()
 
 
-@pytest.fixture(params=sorted(ADAPTERS))
+@pytest.fixture(params=[pytest.param("kafka", marks=pytest.mark.kafka), "postgres"])
 def adapter(request: pytest.FixtureRequest, bank: Bank, kit: Kit) -> Adapter:
     """Each adapter of the `Bus` port in turn."""
-    return ADAPTERS[request.param](bank, kit)
+    if request.param == "postgres":
+        return PostgresAdapter(bank, kit)
+    return KafkaAdapter(kit, None if named_broker() else request.getfixturevalue("broker"))
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import ClassVar
 
 import asyncpg
+from pydantic import SecretStr
 
 from deploy.postgres import ServiceCredentials
 from shared.contracts.events.envelope import Event
@@ -20,6 +21,7 @@ from shared.kit.clock import new_id
 from shared.kit.database import Database
 from shared.kit.settings import Settings
 from shared.kit.tables import GRANTS, metadata
+from tests.kit.proxy import Proxy
 
 ROOT = Path(__file__).resolve().parents[2]
 SERVICE = "kit"
@@ -57,6 +59,17 @@ class Kit:
     async def empty(self) -> None:
         names = ", ".join([table.name for table in metadata.sorted_tables] + ["effects"])
         await self.rows(f"TRUNCATE {names}")
+
+    def bus_through(self, proxy: Proxy) -> Bus:
+        """The bus by a way that a test may cut."""
+        assert self.settings.bus_url is not None
+        url = SecretStr(proxy.through(self.settings.bus_url.get_secret_value()))
+        settings = self.settings.model_copy(update={"bus_url": url})
+        return open_bus(settings, application="kit-cut")
+
+    def database_through(self, proxy: Proxy) -> Database:
+        url = proxy.through(self.settings.database_url.get_secret_value())
+        return Database(url, pool_size=2, application="kit-cut")
 
     def environment(self) -> dict[str, str]:
         """The settings as a process of its own reads them."""

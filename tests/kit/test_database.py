@@ -20,8 +20,7 @@ END_MYSELF = text("SELECT pg_terminate_backend(pg_backend_pid())")
 
 @pytest.fixture
 async def cuttable(emptied: Kit, proxy: Proxy) -> AsyncIterator[Database]:
-    url = proxy.through(emptied.settings.database_url.get_secret_value())
-    opened = Database(url, pool_size=2, application="kit-cut")
+    opened = emptied.database_through(proxy)
     yield opened
     await opened.close()
 
