@@ -5,7 +5,7 @@ from pathlib import Path
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from shared.kit.settings import Settings
+from shared.kit.settings import SECRETS_DIR, Settings
 
 
 class IdentitySettings(Settings):
@@ -21,6 +21,6 @@ class IdentitySettings(Settings):
 class BootstrapSettings(BaseSettings):
     """What the first admin's command needs: the database alone."""
 
-    model_config = SettingsConfigDict(extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(extra="ignore", frozen=True, secrets_dir=SECRETS_DIR)
 
     database_url: SecretStr

@@ -1,19 +1,21 @@
 """Brings a service's database to the newest version, as the role that owns it.
 
-Run `python -m shared.kit.migrate ledger` with DATABASE_URL naming the owner.
+Run `python -m shared.kit.migrate ledger` with DATABASE_URL, or its file, naming the owner.
 """
 
 import asyncio
-import os
 import sys
 from pathlib import Path
 
 from alembic import command, op
 from alembic.config import Config
+from pydantic import SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from shared.contracts.topics import SERVICES
+from shared.kit.settings import SECRETS_DIR
 from shared.kit.tables import GRANTS, metadata
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -62,10 +64,23 @@ async def migrate(*, name: str, url: str) -> None:
         await engine.dispose()
 
 
+class Owner(BaseSettings):
+    """What the command needs: the database, as the role that owns it."""
+
+    model_config = SettingsConfigDict(extra="ignore", secrets_dir=SECRETS_DIR)
+
+    database_url: SecretStr
+
+
 def main() -> None:
-    if len(sys.argv) != 2 or sys.argv[1] not in DATABASES or "DATABASE_URL" not in os.environ:
-        sys.exit(f"usage: DATABASE_URL=… python -m shared.kit.migrate {{{','.join(DATABASES)}}}")
-    asyncio.run(migrate(name=sys.argv[1], url=os.environ["DATABASE_URL"]))
+    usage = f"usage: DATABASE_URL=… python -m shared.kit.migrate {{{','.join(DATABASES)}}}"
+    if len(sys.argv) != 2 or sys.argv[1] not in DATABASES:
+        sys.exit(usage)
+    try:
+        owner = Owner()
+    except ValidationError:
+        sys.exit(usage)
+    asyncio.run(migrate(name=sys.argv[1], url=owner.database_url.get_secret_value()))
 
 
 if __name__ == "__main__":

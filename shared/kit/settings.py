@@ -1,16 +1,21 @@
-"""Settings that every service has. They come from the environment and nowhere else."""
+"""Settings that every service has, from the environment, and secrets from files if one likes."""
 
+import os
 from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+SECRETS_DIR = os.environ.get("SECRETS_DIR")
+"""A folder with a file a secret, named as its field (`database_url`); the environment goes first.
+A file is not passed on to child processes and does not show in a list of containers."""
+
 
 class Settings(BaseSettings):
     """Base of each service's settings; a subclass fixes `service` and adds its own fields."""
 
-    model_config = SettingsConfigDict(extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(extra="ignore", frozen=True, secrets_dir=SECRETS_DIR)
 
     service: str
     database_url: SecretStr
