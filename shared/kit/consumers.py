@@ -149,13 +149,16 @@ class ConsumerLoop:
         async with self._database.transaction() as session:
             new = await self._mark(session, records)
             deliveries: list[Delivery] = []
+            told: dict[tuple[str, str | None], list[Envelope]] = {}
             for record in records:
                 if record.event_id in new:
                     new.discard(record.event_id)  # the same event twice in one batch
                     envelope, delivery = self._subscriptions.decode(record.value)
                     if delivery is not None:
                         deliveries.append(delivery)
-                        self._log(envelope)
+                        told.setdefault((envelope.type, envelope.traceparent), []).append(envelope)
+            for envelopes in told.values():
+                self._log(envelopes[0], len(envelopes))
             if self._subscriptions.any_order:
                 deliveries.sort(key=lambda delivery: type(delivery.event).__name__)
             for kind, run in groupby(deliveries, key=lambda delivery: type(delivery.event)):
@@ -267,13 +270,15 @@ class ConsumerLoop:
             if delivery is not None:
                 await self._subscriptions.handlers[type(delivery.event)](session, [delivery])
 
-    def _log(self, envelope: Envelope) -> None:
+    def _log(self, envelope: Envelope, events: int) -> None:
+        """One line for all events of a kind that one request caused: a bulk may cause 1,000."""
         trace = tracing.begin(envelope.traceparent)
         log.info(
             "event",
             extra={
                 "kind": envelope.type,
                 "event_id": str(envelope.id),
+                "events": events,
                 "trace_id": trace.trace_id,
                 "span_id": trace.span_id,
                 "parent_id": trace.parent_id,
