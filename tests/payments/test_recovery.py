@@ -127,6 +127,17 @@ class TestLostAnswer:
             await stage.time_passes()
         await assert_ended(stage, accounts, body["payment_id"], word)
 
+    @pytest.mark.parametrize("later", ["broken", "review", "decline"])
+    async def test_of_a_capture_outweighs_whatever_risk_says_later(
+        self, stage: Stage, accounts: Accounts, later: str
+    ):
+        stage.risk.says[accounts.debtor] = ["approve", later]
+        stage.ledger.surprises["capture", "after"] = nothing
+        body = accounts.body()
+        assert (await stage.pay(body)).status_code == 503
+        assert (await stage.pay(body)).json()["state"] == "settled"
+        await assert_ended(stage, accounts, body["payment_id"], "approve")
+
     async def test_for_long_keeps_the_payment_as_it_was(self, stage: Stage, accounts: Accounts):
         async def away() -> None:
             stage.ledger.is_cut = True
