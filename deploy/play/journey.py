@@ -164,7 +164,8 @@ class Journey:
     def pay_oddly(self) -> str:
         """Small probes and then a large one: what a thief does who tries a stolen credential."""
         for number in range(PROBES):
-            self._payment(self._units(PROBE), key=f"probe-{number}")
+            probe = self._payment(self._units(PROBE), key=f"probe-{number}")
+            expect(probe["state"] == "settled", f"a small payment: {_what(probe)}")
         self._held = self._payment(self._units(ODD), key="odd")
         expect(self._held["state"] == "in_review", _what(self._held))
         return f"in review: {', '.join(self._held['reason_codes'])}"
