@@ -12,7 +12,7 @@ ARGS ?=
 export PORT RUN_DIR CUSTOMERS SEED BOOK ONCE ROLES
 
 RUN := .venv/bin/python
-GROUPS := bank identity ledger payments risk profiles advisor gateway training
+GROUPS := bank identity ledger payments risk profiles advisor gateway provision training
 RESOLVE := $(RUN) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-annotate --no-header
 
