@@ -30,6 +30,9 @@ STAFF_AUDIENCE = "tongbao"
 STAFF_ISSUER = "identity"
 STAFF_LIFETIME_S = 15 * 60
 CACHE_SIZE = 10_000
+MAX_TOKEN = 4_096
+
+FileVersion = tuple[int, int]
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -56,27 +59,37 @@ class KeyRing:
         self.service = service
         self._private_path = keys_dir / f"{service}.json"
         self._public_path = keys_dir / "public.json"
-        self._private: tuple[float, OKPKey] | None = None
-        self._public: tuple[float, dict[str, OKPKey]] | None = None
+        self._private: tuple[FileVersion, OKPKey] | None = None
+        self._public: tuple[FileVersion, dict[str, OKPKey]] | None = None
         self._looked_at = 0.0
 
     def signing_key(self) -> OKPKey:
-        changed = self._private_path.stat().st_mtime
+        changed = _version(self._private_path)
         if self._private is None or self._private[0] != changed:
             newest = json.loads(self._private_path.read_text())["keys"][0]
             self._private = (changed, OKPKey.import_key(newest))
         return self._private[1]
 
     def public_key(self, kid: str) -> OKPKey | None:
-        """The key of that id. The file is read again when it changed, once a second at most."""
+        """The key of that id. The file is read again when it changed.
+
+        It is looked at once a second, and at once for an unknown key: a rotation that published
+        a moment ago signs already.
+        """
         now = time.monotonic()
-        if self._public is None or now - self._looked_at > 1:
+        if self._public is None or kid not in self._public[1] or now - self._looked_at > 1:
             self._looked_at = now
-            changed = self._public_path.stat().st_mtime
+            changed = _version(self._public_path)
             if self._public is None or self._public[0] != changed:
                 keys = json.loads(self._public_path.read_text())["keys"]
                 self._public = (changed, {key["kid"]: OKPKey.import_key(key) for key in keys})
         return self._public[1].get(kid)
+
+
+def _version(path: Path) -> FileVersion:
+    """Changes with every replacement, however soon it follows another."""
+    stat = path.stat()
+    return stat.st_mtime_ns, stat.st_ino
 
 
 class Authenticator:
@@ -84,8 +97,8 @@ class Authenticator:
 
     def __init__(self, ring: KeyRing) -> None:
         self.ring = ring
-        self._signed: OrderedDict[tuple[str, Caller], tuple[str, float]] = OrderedDict()
-        self._seen: OrderedDict[str, tuple[Caller, float, str]] = OrderedDict()
+        self._signed: OrderedDict[tuple[str, Caller], tuple[str, float, OKPKey]] = OrderedDict()
+        self._seen: OrderedDict[str, tuple[Caller, float, OKPKey]] = OrderedDict()
 
     def token(
         self, *, audience: str, partner_id: str | None = None, customer_id: str | None = None
@@ -93,14 +106,15 @@ class Authenticator:
         """A token of this service for `audience`, good for 40 s at the least."""
         caller = Caller(self.ring.service, partner_id, customer_id)
         now = time.time()
+        key = self.ring.signing_key()
         cached = self._signed.get((audience, caller))
-        if cached and cached[1] - now > RENEW_BEFORE_S:
+        if cached and cached[1] - now > RENEW_BEFORE_S and cached[2] is key:
             return cached[0]
         claims = {"iss": self.ring.service, "aud": audience, "exp": int(now) + LIFETIME_S}
         claims |= {"partner": partner_id} if partner_id else {}
         claims |= {"customer": customer_id} if customer_id else {}
-        token = self._sign(claims, now)
-        _remember(self._signed, (audience, caller), (token, now + LIFETIME_S))
+        token = _sign(key, claims, now)
+        _remember(self._signed, (audience, caller), (token, now + LIFETIME_S, key))
         return token
 
     def staff_token(self, *, staff_id: str, roles: list[str]) -> str:
@@ -113,12 +127,7 @@ class Authenticator:
             "staff": staff_id,
             "roles": roles,
         }
-        return self._sign(claims, now)
-
-    def _sign(self, claims: dict[str, Any], now: float) -> str:
-        key = self.ring.signing_key()
-        header = {"alg": ALGORITHM, "kid": str(key.kid)}
-        return jwt.encode(header, claims | {"iat": int(now)}, key, algorithms=[ALGORITHM])
+        return _sign(self.ring.signing_key(), claims, now)
 
     def verify(self, token: str) -> Caller:
         """The caller that `token` names.
@@ -128,20 +137,22 @@ class Authenticator:
         """
         now = time.time()
         seen = self._seen.get(token)
-        if seen and seen[1] > now and self.ring.public_key(seen[2]) is not None:
+        if seen and seen[1] > now and self.ring.public_key(str(seen[2].kid)) is seen[2]:
             return seen[0]
-        caller, expires, kid = self._check(token, now)
-        _remember(self._seen, token, (caller, expires, kid))
+        caller, expires, key = self._check(token, now)
+        _remember(self._seen, token, (caller, expires, key))
         return caller
 
-    def _check(self, token: str, now: float) -> tuple[Caller, float, str]:
+    def _check(self, token: str, now: float) -> tuple[Caller, float, OKPKey]:
+        if len(token) > MAX_TOKEN:
+            raise Unauthenticated("The internal token is not valid")
         try:
             kid = _key_id(token)
             key = self.ring.public_key(kid)
             if key is None:
                 raise Unauthenticated("The internal token is signed by an unknown key")
             claims = jwt.decode(token, key, algorithms=[ALGORITHM]).claims
-        except (JoseError, ValueError) as error:
+        except (JoseError, ValueError, RecursionError) as error:
             raise Unauthenticated("The internal token is not valid") from error
         issuer, expires = claims.get("iss"), claims.get("exp")
         if not isinstance(issuer, str) or kid.partition(".")[0] != issuer:
@@ -159,13 +170,18 @@ class Authenticator:
             staff_id=staff if by_identity else None,
             roles=tuple(claims.get("roles", ())) if by_identity else (),
         )
-        return caller, float(expires), kid
+        return caller, float(expires), key
+
+
+def _sign(key: OKPKey, claims: dict[str, Any], now: float) -> str:
+    header = {"alg": ALGORITHM, "kid": str(key.kid)}
+    return jwt.encode(header, claims | {"iat": int(now)}, key, algorithms=[ALGORITHM])
 
 
 def _key_id(token: str) -> str:
-    header, _, _ = token.partition(".")
-    padded = header + "=" * (-len(header) % 4)
-    kid = json.loads(urlsafe_b64decode(padded)).get("kid")
+    encoded, _, _ = token.partition(".")
+    header = json.loads(urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)))
+    kid = header.get("kid") if isinstance(header, dict) else None
     if not isinstance(kid, str):
         raise Unauthenticated("The internal token names no key")
     return kid
@@ -231,6 +247,7 @@ def write_keys(keys_dir: Path, services: tuple[str, ...], *, serial: str, keep: 
 
 def _write_private(path: Path, content: dict[str, Any]) -> None:
     draft = path.with_suffix(".new")
-    draft.touch(mode=0o600)
+    draft.unlink(missing_ok=True)  # one left by a rotation that was killed may have other rights
+    draft.touch(mode=0o600, exist_ok=False)
     draft.write_text(json.dumps(content, indent=1))
     draft.replace(path)

@@ -38,8 +38,11 @@ class KeyReused(BankError):
 
 
 def body_hash(body: BaseModel) -> bytes:
-    """SHA-256 of the body as the bank understood it: field order and white space do not count."""
-    return hashlib.sha256(body.model_dump_json().encode()).digest()
+    """SHA-256 of the body as the bank understood it: field order and white space do not count.
+
+    Nor do defaults, so that a repeat finds its answer after a release that adds an optional field.
+    """
+    return hashlib.sha256(body.model_dump_json(exclude_defaults=True).encode()).digest()
 
 
 async def once(
