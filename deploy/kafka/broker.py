@@ -13,7 +13,7 @@ import socket
 import subprocess
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -24,17 +24,20 @@ from deploy.kafka.jars import KafkaError, install, jars_folder
 from deploy.kafka.properties import HOST, write_properties
 
 DEFAULT_PORT = 9092
-START_TIMEOUT_S = 60.0
+START_TIMEOUT_S = 120.0
 STOP_TIMEOUT_S = 20.0
 POLL_S = 0.05
 MAX_OUTPUT_BYTES = 10_000_000
 #: A process is the one that was noted only if it began at the same time: numbers are used again.
 SAME_START_S = 2.0
+#: Brokers that this process started. They outlive it; it only has to know when one is gone.
+_STARTED: list[subprocess.Popen[bytes]] = []
 NO_SETTINGS: Mapping[str, str] = MappingProxyType({})
 JVM = (
     "-Xms128m",
     "-Xmx384m",
     "-XX:+UseSerialGC",  # the smallest; a laptop's broker has no heap to speak of
+    "-XX:TieredStopAtLevel=1",  # two thirds of the time to start; the clients are the slow side
     "-Djava.awt.headless=true",
     "-Dorg.slf4j.simpleLogger.showDateTime=true",
     "-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd'T'HH:mm:ss.SSS",
@@ -123,6 +126,7 @@ def start(
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
+    _STARTED.append(process)
     note(run_dir, port=port, pid=process.pid)
     wait_until_listening(run_dir, port=port, is_alive=lambda: process.poll() is None)
     return Broker(run_dir=run_dir, port=port, pid=process.pid)
@@ -199,12 +203,10 @@ def _listens(port: int) -> bool:
         return probe.connect_ex((HOST, port)) == 0
 
 
-def _output(run_dir: Path) -> "contextlib.AbstractContextManager[int]":
-    return _opened(home_of(run_dir) / "broker.out")
-
-
 @contextlib.contextmanager
-def _opened(file: Path) -> "contextlib.Iterator[int]":
+def _output(run_dir: Path) -> Iterator[int]:
+    """Where a broker's words go: begun anew where they have become many."""
+    file = home_of(run_dir) / "broker.out"
     flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
     if file.exists() and file.stat().st_size > MAX_OUTPUT_BYTES:
         flags |= os.O_TRUNC

@@ -6,9 +6,7 @@ from pathlib import Path
 HOST = "127.0.0.1"
 
 
-def write_properties(
-    file: Path, *, data: Path, port: int, more: Mapping[str, str]
-) -> None:
+def write_properties(file: Path, *, data: Path, port: int, more: Mapping[str, str]) -> None:
     """`server.properties` of a broker on `port`; its controller takes the port above.
 
     `more` goes over what stands here, for other listeners.
