@@ -82,7 +82,10 @@ def running_bank(options: Options, *, say: Callable[[str], None]) -> Iterator[Ba
             if bank is not None:
                 bank.write_state()
 
-        supervisor = Supervisor(logs=logs, say=say, changed=changed)
+        def mend_database() -> bool:
+            return bank is not None and _mend_database(bank)
+
+        supervisor = Supervisor(logs=logs, say=say, changed=changed, foundation=mend_database)
         bank = Bank(options=options, say=say, supervisor=supervisor, started=started)
         warden = _start_warden(options.run_dir, supervisor.lifeline)
         try:
@@ -115,6 +118,15 @@ def _start(bank: Bank) -> None:
     bank.ready_s = time.monotonic() - bank.started
     bank.state = "ready"
     bank.write_state()
+
+
+def _mend_database(bank: Bank) -> bool:
+    """Start the database again where it died under the running bank; True where it did."""
+    if bank.state != "ready" or postgres.running(bank.options.run_dir) is not None:
+        return False
+    bank.say("the database died; it is started again")
+    bank.postgres_pid = postgres.start(bank.options.run_dir).pid
+    return True
 
 
 def _stop(bank: Bank, warden: subprocess.Popen[bytes]) -> None:

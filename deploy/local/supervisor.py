@@ -46,11 +46,20 @@ class Supervisor:
     """Keeps the programs running from `start` to `stop`. `say` tells a person what happens."""
 
     def __init__(
-        self, *, logs: Path, say: Callable[[str], None], changed: Callable[[], None]
+        self,
+        *,
+        logs: Path,
+        say: Callable[[str], None],
+        changed: Callable[[], None],
+        foundation: Callable[[], bool] = lambda: False,
     ) -> None:
+        """`foundation` is asked again and again to start what the programs stand on, where it
+        died; True where it did. It may raise: then it is asked again.
+        """
         self._logs = logs
         self._say = say
         self._changed = changed
+        self._foundation = foundation
         self._running: dict[str, Running] = {}
         self._lock = threading.Lock()
         self._ended = threading.Event()
@@ -104,10 +113,20 @@ class Supervisor:
 
     def _watch(self) -> None:
         while not self._ended.wait(LOOK_EVERY_S):
+            restarted = self._mend_foundation()
             with self._lock:
                 changed = [self._look_at(running) for running in self._running.values()]
-            if any(changed):
+            if restarted or any(changed):
                 self._changed()
+
+    def _mend_foundation(self) -> bool:
+        try:
+            return self._foundation()
+        except Exception as error:
+            # Whatever it was, the bank is not served by a watcher that has ended.
+            self._say(f"cannot start again what the bank stands on: {error}")
+            self._ended.wait(FIRST_WAIT_S)
+            return False
 
     def _look_at(self, running: Running) -> bool:
         now = time.monotonic()

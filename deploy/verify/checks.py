@@ -177,8 +177,9 @@ async def _legs(ledger: "asyncpg.Connection[Any]", ids: list[Any]) -> dict[Any, 
 def _payment_breach(row: Any, legs: set[Any] | None) -> str | None:
     name = f"payment {row['payment_id']} ({row['state']})"
     if row["state"] != "settled":
-        # An approved one may be posted already: its settlement is then written next.
-        return f"{name} has a transfer" if legs and row["state"] != "approved" else None
+        # One under way may be posted already: its settlement is then written next.
+        under_way = row["state"] in {"received", "approved"}
+        return f"{name} has a transfer" if legs and not under_way else None
     if row["transfer_id"] != row["payment_id"] or not legs:
         return f"{name} has no transfer"
     wanted = {
