@@ -24,7 +24,7 @@ setup = @for python in $(PYTHON) python3.14 python3.13 python3.12 python3.11; do
 	exit 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo reset bank verify test check contracts lock clean bank-environment dev-environment
+.PHONY: help demo reset bank verify bench chaos test check contracts lock clean bank-environment dev-environment
 
 help: ## List every target
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,6 +40,12 @@ bank: bank-environment ## Operator's commands for a running bank [ARGS="--help"]
 
 verify: bank-environment ## Check from outside that no money is lost, of a running or a stopped bank
 	@$(RUN) -m deploy.verify
+
+bench: bank-environment ## Measure the bank against references; writes docs/performance.md
+	@$(RUN) -m deploy.bench $(ARGS)
+
+chaos: bank-environment ## Kill parts of a bank at random under payments, then read its books [SECONDS=600]
+	@$(RUN) -m deploy.chaos --seconds $(if $(SECONDS),$(SECONDS),600) $(ARGS)
 
 test: dev-environment ## Run all tests [ARGS="tests/ledger"]
 	@$(RUN) -m pytest $(ARGS)
