@@ -21,9 +21,20 @@ class Settings(BaseSettings):
     database_url: SecretStr
     """`postgresql+asyncpg://…`, as the service's least-privileged role."""
     database_pool: int = Field(default=10, ge=1, le=200)
-    bus: Literal["postgres"] = "postgres"
+    bus: Literal["postgres", "kafka"] = "postgres"
     bus_url: SecretStr | None = None
     """The event log's database where `bus` is `postgres`."""
+    kafka_bootstrap_servers: str | None = None
+    """`host:port`, one or several with commas between, where `bus` is `kafka`."""
+    kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = None
+    kafka_sasl_username: str | None = None
+    kafka_sasl_password: SecretStr | None = None
+    kafka_ssl_cafile: str | None = None
+    """Who signed the brokers' certificates; the system's own authorities where it is not set."""
+    kafka_ssl_certfile: str | None = None
+    """The client's own certificate and, in `kafka_ssl_keyfile`, its key, where brokers ask."""
+    kafka_ssl_keyfile: str | None = None
     keys_dir: Path
     """Holds `<service>.json`, this service's private keys, and `public.json`, everybody's."""
     peers: dict[str, str] = Field(default_factory=dict)
