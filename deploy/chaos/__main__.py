@@ -45,8 +45,8 @@ async def _kill_in_turn(victims: list[Victim], outcome: Outcome) -> None:
     """Each role once, the next one when the last was killed in the middle of the stream."""
     await asyncio.sleep(FIRST_KILL_S)
     for victim in victims:
-        while not await asyncio.to_thread(victim.kill):
-            await asyncio.sleep(0.2)  # noqa: ASYNC110 - a process has no event of its own
+        while not await asyncio.to_thread(victim.kill):  # noqa: ASYNC110 - deaths are no events
+            await asyncio.sleep(0.2)
         _tell(victim, outcome)
         await asyncio.sleep(BETWEEN_KILLS_S[0])
 
