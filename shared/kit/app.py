@@ -9,8 +9,9 @@ import logging
 import os
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Annotated, Any
 
 import uvicorn
@@ -19,6 +20,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel
 from sqlalchemy import text
 
+from shared.contracts.topics import BY_NAME
 from shared.kit import leases, logs, outbox, problems
 from shared.kit.auth import Authenticator, Caller, KeyRing, allow
 from shared.kit.bus.port import Bus
@@ -108,6 +110,7 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         openapi_url=None if settings.service == "gateway" else "/openapi.json",
+        redirect_slashes=False,  # an address has one spelling; another one is not found
     )
     problems.install(app)
     app.include_router(health)
@@ -161,13 +164,12 @@ def _open(settings: Settings, subscriptions: Subscriptions | None, clock: Clock)
 
 @asynccontextmanager
 async def _closing(context: Context) -> AsyncIterator[None]:
-    try:
-        yield
-    finally:
+    async with AsyncExitStack() as stack:  # each is closed, whatever becomes of the others
+        stack.push_async_callback(context.database.close)
+        stack.push_async_callback(context.bus.close)
         for peer in context.peers.values():
-            await peer.close()
-        await context.bus.close()
-        await context.database.close()
+            stack.push_async_callback(peer.close)
+        yield
 
 
 @asynccontextmanager
@@ -186,31 +188,50 @@ async def _work(context: Context, jobs: Sequence[Job]) -> AsyncIterator[None]:
     finally:
         for task in tasks:
             task.cancel()
-        for task in tasks:
-            with suppress(asyncio.CancelledError):
-                await task
+        for ended in await asyncio.gather(*tasks, return_exceptions=True):
+            if isinstance(ended, Exception):
+                log.error("worker.failed", extra={"cause": type(ended).__name__})
 
 
 async def _repeat(context: Context, job: Job) -> None:
     while True:
         try:
-            async with context.database.transaction() as session:
-                mine = await leases.hold(
-                    session,
-                    name=f"job.{job.name}",
-                    owner=context.member,
-                    now=context.clock(),
-                    seconds=JOB_LEASE_S,
-                )
-            if mine:
-                await job.run(context)
+            if await _is_mine(context, job):
+                await _run_leased(context, job)
                 context.published()
         except Exception as error:
             log.warning("job.retry", extra={"job": job.name, "cause": type(error).__name__})
         await asyncio.sleep(job.every_s)
 
 
+async def _is_mine(context: Context, job: Job) -> bool:
+    async with context.database.transaction() as session:
+        return await leases.hold(
+            session,
+            name=f"job.{job.name}",
+            owner=context.member,
+            now=context.clock(),
+            seconds=JOB_LEASE_S,
+        )
+
+
+async def _run_leased(context: Context, job: Job) -> None:
+    """Run the job, and renew its lease as long as it runs."""
+    running = asyncio.ensure_future(job.run(context))
+    try:
+        while not (await asyncio.wait({running}, timeout=JOB_LEASE_S / 3))[0]:
+            await _is_mine(context, job)
+        await running
+    finally:
+        running.cancel()
+
+
 async def _forget_old(context: Context) -> None:
+    """Drop what its time has passed of outbox, inbox and this service's own topics."""
+    for topic in BY_NAME.values():
+        if topic.producers[0] == context.settings.service and topic.retention_days is not None:
+            before = context.clock() - timedelta(days=topic.retention_days)
+            await context.bus.forget(topic=topic.name, before=before)
     days = context.settings.outbox_retention_days
     for forget in (outbox.forget_published, forget_handled):
         while True:

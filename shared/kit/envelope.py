@@ -3,7 +3,9 @@
 Written as plain ASGI, since Starlette's own middleware class costs a task and a queue a request.
 """
 
+import asyncio
 import logging
+import re
 import time
 import traceback
 from collections.abc import MutableMapping
@@ -17,6 +19,7 @@ from shared.kit.problems import (
     BankError,
     BodyTooLarge,
     MalformedBody,
+    RequestTimeout,
     Unavailable,
     document,
     of_error,
@@ -25,7 +28,14 @@ from shared.kit.problems import (
 
 log = logging.getLogger("shared.kit.requests")
 
-_NUL = (b"\x00", b"\\u0000")
+#: What no PostgreSQL text holds: NUL, and half of a surrogate pair, as bytes or as JSON escapes.
+#: An escaped backslash and a whole pair are matched first, so that they are passed over.
+_ESCAPES = re.compile(
+    rb"\\\\|\\u[dD][89abAB][\da-fA-F]{2}\\u[dD][c-fC-F][\da-fA-F]{2}"
+    rb"|(\\u0000|\\u[dD][89a-fA-F][\da-fA-F]{2}|\x00|\xed[\xa0-\xbf])"
+)
+_SUSPECT = re.compile(rb"\x00|\xed|\\u(?:0000|[dD])")
+_FORM = b"application/x-www-form-urlencoded"
 
 
 class Envelope:
@@ -66,14 +76,20 @@ class Envelope:
                 await send(message)
 
             try:
-                with tracing.deadline(self._patience(headers)):
-                    await self._answer(scope, headers, receive, send_traced)
+                patience_ms = self._patience(headers)
+                with tracing.deadline(patience_ms):
+                    await self._answer(scope, headers, patience_ms, receive, send_traced)
             finally:
                 self._under_way -= 1
                 self._tell(scope, trace, status, time.perf_counter() - started)
 
     async def _answer(
-        self, scope: Scope, headers: dict[bytes, bytes], receive: Receive, send: Send
+        self,
+        scope: Scope,
+        headers: dict[bytes, bytes],
+        patience_ms: int,
+        receive: Receive,
+        send: Send,
     ) -> None:
         began = False
 
@@ -83,9 +99,10 @@ class Envelope:
             await send(message)
 
         try:
-            if self._under_way > self._max_concurrency:
+            # Whoever watches the service must not take a busy one for a dead one.
+            if self._under_way > self._max_concurrency and scope["path"] not in _QUIET:
                 raise Unavailable("Too many requests are under way")
-            body = await self._body(scope, headers, receive)
+            body = await self._body(scope, headers, patience_ms, receive)
             await self._app(scope, _replay(body, receive), send_noting)
         except Exception as error:
             if began:
@@ -106,19 +123,34 @@ class Envelope:
         )
         return respond(problem)
 
-    def _patience(self, headers: dict[bytes, bytes]) -> float:
-        asked = headers.get(tracing.DEADLINE.encode(), b"")
-        return min(int(asked), self._timeout_ms) if asked.isdigit() else self._timeout_ms
+    def _patience(self, headers: dict[bytes, bytes]) -> int:
+        asked = _number(headers.get(tracing.DEADLINE.encode(), b""))
+        return self._timeout_ms if asked is None else min(asked, self._timeout_ms)
 
-    async def _body(self, scope: Scope, headers: dict[bytes, bytes], receive: Receive) -> bytes:
-        """The whole body, bounded; PostgreSQL's text takes no NUL, so nothing here does."""
-        length = headers.get(b"content-length", b"0")
-        if length.isdigit() and int(length) > self._max_body:
+    async def _body(
+        self, scope: Scope, headers: dict[bytes, bytes], patience_ms: int, receive: Receive
+    ) -> bytes:
+        """The whole body, bounded in size and time, of text that a database can hold."""
+        if (_number(headers.get(b"content-length", b"")) or 0) > self._max_body:
             raise BodyTooLarge(f"The body may have {self._max_body} bytes at the most")
         if b"%00" in scope.get("query_string", b"") or "\x00" in scope["path"]:
             raise MalformedBody("The address has a NUL character")
+        if scope["method"] not in {"POST", "PUT", "PATCH", "DELETE"}:
+            return b""
+        try:
+            async with asyncio.timeout(patience_ms / 1000):
+                body = await self._whole(receive)
+        except TimeoutError as error:
+            raise RequestTimeout("The body did not come in time") from error
+        if _SUSPECT.search(body) and any(found[1] for found in _ESCAPES.finditer(body)):
+            raise MalformedBody("The body has a NUL character or half of a surrogate pair")
+        if b"%00" in body and headers.get(b"content-type", b"").lower().startswith(_FORM):
+            raise MalformedBody("The form has a NUL character")
+        return body
+
+    async def _whole(self, receive: Receive) -> bytes:
         body = bytearray()
-        more = scope["method"] in {"POST", "PUT", "PATCH", "DELETE"}
+        more = True
         while more:
             message = await receive()
             if message["type"] == "http.disconnect":
@@ -127,13 +159,11 @@ class Envelope:
             if len(body) > self._max_body:
                 raise BodyTooLarge(f"The body may have {self._max_body} bytes at the most")
             more = message.get("more_body", False)
-        if any(nul in body for nul in _NUL):
-            raise MalformedBody("The body has a NUL character")
         return bytes(body)
 
     def _tell(self, scope: Scope, trace: tracing.Trace, status: int, seconds: float) -> None:
         route = getattr(scope.get("route"), "path", "unmatched")
-        method = scope["method"]
+        method = scope["method"] if scope["method"] in _METHODS else "other"
         metrics.REQUESTS.labels(self._service, route, method, status).observe(seconds)
         if route in _QUIET and status < 400:
             return
@@ -151,8 +181,15 @@ class Envelope:
         )
 
 
-_READ = {b"traceparent", b"content-length", tracing.DEADLINE.encode()}
+_READ = {b"traceparent", b"content-length", b"content-type", tracing.DEADLINE.encode()}
 _QUIET = {"/healthz", "/readyz", "/metrics"}
+#: Every other method is one label of the metrics, which a client must not multiply.
+_METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
+
+
+def _number(value: bytes) -> int | None:
+    """The header as a number; None where it is none, or too long to be one in good faith."""
+    return int(value) if value.isdigit() and len(value) < 16 else None
 
 
 def _text(value: bytes | None) -> str | None:

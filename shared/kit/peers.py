@@ -1,9 +1,11 @@
 """Calls to other services: one pooled client per target, a deadline on every call."""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
+import aiohttp
 import httpx
 from httpx_aiohttp import AiohttpTransport
 from pydantic import BaseModel
@@ -106,7 +108,10 @@ class Peer:
             behalf=behalf,
             idempotency_key=idempotency_key,
         )
-        return reply.model_validate_json(content)
+        try:
+            return reply.model_validate_json(content)
+        except ValueError as error:
+            raise PeerUnavailable(f"{self.name} gave an answer of another form") from error
 
     async def send(
         self,
@@ -133,10 +138,12 @@ class Peer:
             timeout=httpx.Timeout(wait_ms / 1000, connect=min(CONNECT_TIMEOUT_S, wait_ms / 1000)),
         )
         try:
-            response = await self._client.send(request)
-        except (httpx.TransportError, OSError) as error:
+            # The client's own timeout is one of each read: an answer that drips never ends.
+            async with asyncio.timeout(wait_ms / 1000):
+                response = await self._client.send(request)
+        except (httpx.HTTPError, aiohttp.ClientError, OSError) as error:
             raise PeerUnavailable(f"{self.name} did not answer") from error
-        if response.status_code >= 400:
+        if not response.is_success:
             raise self._refusal(response)
         return response.content
 
@@ -157,7 +164,7 @@ class Peer:
         return headers
 
     def _refusal(self, response: httpx.Response) -> BankError:
-        if response.status_code >= 500:
+        if not response.is_client_error:
             return PeerUnavailable(f"{self.name} answered {response.status_code}")
         try:
             problem = ProblemDocument.model_validate_json(response.content)

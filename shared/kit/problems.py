@@ -63,6 +63,10 @@ class BodyTooLarge(BankError):
     status, code, title = 413, "body_too_large", "The body is larger than this route takes"
 
 
+class RequestTimeout(BankError):
+    status, code, title = 408, "request_timeout", "The request took too long to arrive"
+
+
 class NotFound(BankError):
     status, code, title = 404, "not_found", "There is no such resource"
 
@@ -188,7 +192,8 @@ async def _on_http_error(_: Request, error: Exception) -> JSONResponse:
     """What the framework itself refuses: an unknown path, a wrong method."""
     if not isinstance(error, HTTPException):  # pragma: no cover
         raise error
-    code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "http_error")
+    codes = {400: "malformed_body", 404: "not_found", 405: "method_not_allowed"}
+    code = codes.get(error.status_code, "http_error")
     problem = document(
         status=error.status_code, code=code, title=str(error.detail), detail=str(error.detail)
     )

@@ -18,7 +18,6 @@ from shared.kit.bus.port import Bus
 from shared.kit.bus.select import open_bus
 from shared.kit.settings import Settings
 from tests.bank import Bank, eventually
-from tests.broker import Broker
 from tests.kit.support import Kit, plain
 
 
@@ -69,18 +68,14 @@ class PostgresHeldCommit:
         await self.connection.execute("SELECT pg_advisory_unlock_all()")
 
 
-@dataclass
 class KafkaHeldCommit:
-    """The broker stands still, and with it everything that is under way to it."""
-
-    broker: Broker | None
+    """There is none to hold: a broker gives a record its offset when everybody may see it."""
 
     async def begun(self) -> None:
-        """It waits where it is: nothing can get past a broker that stands still."""
+        """At once."""
 
     async def release(self) -> None:
-        if self.broker is not None:
-            self.broker.thaw()
+        """Nothing to do."""
 
 
 class PostgresAdapter:
@@ -136,14 +131,13 @@ class PostgresAdapter:
 
 
 class KafkaAdapter:
-    """`broker` is the tests' own; where the environment names another, nothing is done to it."""
+    """`broker` is the environment of a client: of the tests' own, or of one that they are told."""
 
     forgets = False
 
-    def __init__(self, kit: Kit, broker: Broker | None) -> None:
+    def __init__(self, kit: Kit, broker: dict[str, str]) -> None:
         self._kit = kit
-        self._broker = broker
-        self._settings = broker.settings() if broker else named_broker()
+        self._settings = broker
 
     def open(self, application: str) -> Bus:
         values = {name.lower(): value for name, value in self._settings.items()}
@@ -168,13 +162,7 @@ class KafkaAdapter:
 
     @asynccontextmanager
     async def held_commit(self, key: str) -> AsyncIterator[KafkaHeldCommit]:
-        held = KafkaHeldCommit(self._broker)
-        if self._broker is not None:
-            self._broker.freeze()
-        try:
-            yield held
-        finally:
-            await held.release()
+        yield KafkaHeldCommit()
 
 
 def named_broker() -> dict[str, str]:

@@ -14,6 +14,7 @@ from shared.kit.settings import Settings
 from tests.bank import Bank
 from tests.kit.adapters import Adapter, KafkaAdapter, PostgresAdapter, named_broker
 from tests.kit.proxy import Proxy
+from tests.kit.running import Tiny, running_tiny
 from tests.kit.support import SERVICE, Kit, Stream, Told, create_tables, stream_named
 
 
@@ -65,7 +66,7 @@ def adapter(request: pytest.FixtureRequest, bank: Bank, kit: Kit) -> Adapter:
     """Each adapter of the `Bus` port in turn."""
     if request.param == "postgres":
         return PostgresAdapter(bank, kit)
-    return KafkaAdapter(kit, None if named_broker() else request.getfixturevalue("broker"))
+    return KafkaAdapter(kit, named_broker() or request.getfixturevalue("broker").settings())
 
 
 @pytest.fixture
@@ -87,3 +88,10 @@ async def proxy(kit: Kit) -> AsyncIterator[Proxy]:
     await made.mend()
     yield made
     await made.close()
+
+
+@pytest.fixture(scope="session")
+async def tiny(kit: Kit, bank: Bank) -> AsyncIterator[Tiny]:
+    """A running service of nothing but the kit."""
+    async with running_tiny(kit, bank.folder / "tiny.jsonl") as running:
+        yield running

@@ -95,7 +95,8 @@ class TestGroup:
         await told.publish(bus, 10, first=10)
         first = await collect(consumer, 10)
         await consumer.seek_back()
-        assert await collect(consumer, 10) == first
+        # In order within each partition; between them a bus promises nothing.
+        assert by_place(await collect(consumer, 10)) == by_place(first)
         await consumer.commit()
         await consumer.seek_back()
         assert await consumer.poll(limit=100, timeout_s=0.1) == []
@@ -141,6 +142,10 @@ class TestGroup:
         await bus.rewind(group=stream.group, topics=[told.topic])
         assert await bus.lag(group=stream.group, topics=[told.topic]) == 10
         assert numbers(await collect(await join("two"), 10)) == list(range(10))
+
+
+def by_place(records: list[Record]) -> list[Record]:
+    return sorted(records, key=lambda record: (record.partition, record.offset))
 
 
 class TestMembers:
