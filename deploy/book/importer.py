@@ -137,8 +137,9 @@ async def _post(
             done += len(batch)
             progress("transactions", done, len(book.entries))
 
+    streams = postings.lanes(steps, LANES)
     started = time.perf_counter()
-    await _together(run(lane) for lane in postings.lanes(steps, LANES))
+    await _together(run(stream) for stream in streams)
     tally.seconds = time.perf_counter() - started
 
 
