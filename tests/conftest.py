@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from deploy import kafka
 from tests.bank import Bank, running_bank
+from tests.broker import Broker, running_broker
 
 settings.register_profile(
     "tongbao", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=False
@@ -20,6 +22,16 @@ settings.load_profile("tongbao")
 def bank(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bank]:
     """A bank with real databases; ask `bank.client("ledger", caller="payments")` for a service."""
     with running_bank(tmp_path_factory.mktemp("bank")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    """A real Apache Kafka, one a session, which a test may kill and start again."""
+    lacking = kafka.missing()
+    if lacking is not None:
+        pytest.skip(f"{lacking}, so there is no Kafka to test with")
+    with running_broker(tmp_path_factory.mktemp("broker")) as running:
         yield running
 
 

@@ -50,6 +50,8 @@ WAVE_BYTES = 500_000
 OVERHEAD_BYTES = 200
 DAY_MS = 86_400_000
 RETRY_S = 0.1
+#: A broker that said nothing for so long is asked whether it is there.
+HEARD_S = 1.0
 #: The loops above log what fails; the client would add a line for every try of its own.
 logging.getLogger("kafka").setLevel(logging.CRITICAL)
 
@@ -228,6 +230,7 @@ class _Polling:
         self._client = client
         self._thread = thread
         self._closed = False
+        self._heard = time.monotonic()
         #: The first offset of each partition that a poll took and its caller never got.
         self._lost: dict[TopicPartition, int] = {}
         #: The first offset of each partition that was polled and not committed.
@@ -241,10 +244,12 @@ class _Polling:
     def _poll(self, limit: int, timeout_s: float) -> list[Record]:
         self._seek(self._lost)
         found = self._client.poll(timeout_ms=int(timeout_s * 1000), max_records=limit)
-        if not found and self._client.assignment():
-            # A broker that is away looks like one that has nothing: make sure that it answers.
-            slots = list(self._client.assignment())
-            self._client.end_offsets(slots, timeout_ms=REQUEST_TIMEOUT_MS)
+        if found or time.monotonic() > self._heard + HEARD_S:
+            if not found:
+                # A broker that is away looks like one that has nothing: does it answer?
+                slots = list(self._client.assignment())
+                self._client.end_offsets(slots, timeout_ms=REQUEST_TIMEOUT_MS)
+            self._heard = time.monotonic()
         for slot, records in found.items():
             self._lost[slot] = records[0].offset
             self._open.setdefault(slot, records[0].offset)
