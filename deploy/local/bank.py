@@ -15,7 +15,7 @@ from deploy import postgres
 from deploy.local.book import check_book
 from deploy.local.databases import open_databases
 from deploy.local.environments import environment_of
-from deploy.local.files import private_folder
+from deploy.local.files import private_file, private_folder
 from deploy.local.keys import prepare_keys
 from deploy.local.leftovers import end_leftovers
 from deploy.local.lock import only_one
@@ -149,15 +149,16 @@ def _stop(bank: Bank, warden: subprocess.Popen[bytes]) -> None:
 
 def _start_warden(run_dir: Path, lifeline: int) -> subprocess.Popen[bytes]:
     """A small process that takes the bank down when this one is killed."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "deploy.local.warden", str(lifeline), str(run_dir)],
-        cwd=ROOT,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        pass_fds=(lifeline,),
-        start_new_session=True,
-    )
+    with private_file(run_dir / "logs" / "warden.out") as output:
+        return subprocess.Popen(
+            [sys.executable, "-m", "deploy.local.warden", str(lifeline), str(run_dir)],
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            pass_fds=(lifeline,),
+            start_new_session=True,
+        )
 
 
 def reset_bank(run_dir: Path) -> bool:

@@ -3,7 +3,9 @@
 import json
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
+
+MAX_OUTPUT_BYTES = 10_000_000
 
 
 def log_file(run_dir: Path, name: str) -> Path:
@@ -28,6 +30,14 @@ def private_folder(folder: Path) -> Path:
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     return folder
+
+
+def private_file(file: Path) -> BinaryIO:
+    """The file, open to be added to; one that has grown large begins anew."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+    if file.exists() and file.stat().st_size > MAX_OUTPUT_BYTES:
+        flags |= os.O_TRUNC
+    return os.fdopen(os.open(file, flags, 0o600), "ab")
 
 
 def write_json(file: Path, content: Any) -> None:

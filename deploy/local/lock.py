@@ -10,7 +10,7 @@ from pathlib import Path
 from deploy.local.options import LocalError
 
 #: A bank whose runner was killed is taken down by its warden, which a new start waits for.
-STOPPING_WAIT_S = 40.0
+STOPPING_WAIT_S = 90.0
 STOPPING = "stopping"
 
 

@@ -14,6 +14,7 @@ from typing import BinaryIO
 
 import psutil
 
+from deploy.local.files import private_file
 from deploy.local.options import ROOT, LocalError
 from deploy.local.programs import Program
 
@@ -26,7 +27,6 @@ PROVED_S = 60.0
 TRIES_BEFORE_READY = 3
 #: The services give requests under way five seconds.
 STOP_WAIT_S = 12.0
-MAX_OUTPUT_BYTES = 10_000_000
 
 
 @dataclass(slots=True)
@@ -171,11 +171,7 @@ class Supervisor:
 
     def _output(self, name: str) -> BinaryIO:
         """What a program prints beside its log: kept for the case that it does not start."""
-        file = self._logs / f"{name}.out"
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
-        if file.exists() and file.stat().st_size > MAX_OUTPUT_BYTES:
-            flags |= os.O_TRUNC
-        return os.fdopen(os.open(file, flags, 0o600), "ab")
+        return private_file(self._logs / f"{name}.out")
 
     def _last_words(self, name: str) -> str:
         try:

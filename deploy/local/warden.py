@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 CHILDREN_WAIT_S = 12.0
+LOCK_WAIT_S = 3.0
 
 
 def main() -> None:
@@ -21,13 +22,27 @@ def main() -> None:
     while os.read(lifeline, 1):
         pass
     file = os.open(run_dir / "lock", os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+    if not _taken(file):
         return  # a new runner has the bank; it looks after what it finds
     os.ftruncate(file, 0)
     os.pwrite(file, b"stopping", 0)
     _take_down(run_dir)
+
+
+def _taken(file: int) -> bool:
+    """Take the lock. A process that is killed closes its files one by one, and the pipe may be
+    closed a moment before the lock is free.
+    """
+    until = time.monotonic() + LOCK_WAIT_S
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > until:
+                return False
+            time.sleep(0.02)
+        else:
+            return True
 
 
 def _take_down(run_dir: Path) -> None:
