@@ -1,4 +1,4 @@
-"""Partners who lose patience: they time out, ask twice at once, and ask again under the same key."""
+"""Partners who lose patience: they time out, ask twice at once, and ask again under one key."""
 
 import asyncio
 import json
