@@ -78,7 +78,7 @@ def parser() -> argparse.ArgumentParser:
     making.add_argument("--out", type=Path, required=True, help="folder for the book")
     making.add_argument("--seed", type=_within(0, 2**32 - 1), default=7)
     making.add_argument("--customers", type=_within(2, 1_000_000), default=300)
-    making.add_argument("--days", type=_within(1, 3_660), default=60)
+    making.add_argument("--days", type=_within(1, 3_660), default=92)
     making.set_defaults(act=_synthetic)
     return top
 

@@ -12,7 +12,7 @@ from deploy.local.options import ROOT, LocalError, Options
 
 #: Exit codes of `python -m deploy.book`.
 UNEXPLAINED, REFUSED = 1, 2
-SYNTHETIC_DAYS = 60
+SYNTHETIC_DAYS = 92
 
 
 def check_book(options: Options) -> None:

@@ -105,7 +105,7 @@ class Facts:
 
 @dataclass(frozen=True)
 class IncomeTag(Rule):
-    """Regular income: one of `kinds` came in, in each of the latest `months`."""
+    """Regular income: one of `kinds` came in, in each of the latest active `months`."""
 
     kinds: tuple[str, ...]
     months: int
@@ -114,7 +114,7 @@ class IncomeTag(Rule):
 
 @dataclass(frozen=True)
 class SaverTag(Rule):
-    """At least `kept_percent` of what came in during the latest `months` stayed."""
+    """At least `kept_percent` of what came in during the latest active `months` stayed."""
 
     months: int
     kept_percent: int
@@ -122,7 +122,7 @@ class SaverTag(Rule):
 
 @dataclass(frozen=True)
 class FrequentPayerTag(Rule):
-    """At least `transfers` debits in the latest month."""
+    """At least `transfers` debits in one of the two latest active months."""
 
     transfers: int
 
@@ -254,30 +254,30 @@ def segments(rules: Iterable[SegmentRule], held: Collection[str]) -> list[str]:
     ]
 
 
-def _latest_months(flows: Iterable[Flow], count: int) -> list[date]:
-    """The `count` calendar months that end with the latest month of `flows`."""
-    latest = max((flow.month for flow in flows), default=None)
-    if latest is None:
-        return []
-    index = latest.year * 12 + latest.month - 1
-    return [date((index - back) // 12, (index - back) % 12 + 1, 1) for back in range(count)]
+def _active_months(flows: Iterable[Flow]) -> list[date]:
+    """The months in which money moved, the latest first: a pause says nothing of a habit."""
+    return sorted({flow.month for flow in flows}, reverse=True)
 
 
 def _has_regular_income(rule: IncomeTag, flows: Sequence[Flow]) -> bool:
-    months = _latest_months(flows, rule.months)
+    """The running month may not have its salary yet: then those before it count."""
+    active = _active_months(flows)
     income: dict[tuple[str, date], int] = {}
     for flow in flows:
         if flow.kind in rule.kinds:
             key = (flow.currency, flow.month)
             income[key] = income.get(key, 0) + flow.in_minor
-    return bool(months) and any(
-        all(income.get((currency, month), 0) >= minimum for month in months)
+    windows = [active[first : first + rule.months] for first in (0, 1)]
+    return any(
+        len(months) == rule.months
+        and all(income.get((currency, month), 0) >= minimum for month in months)
+        for months in windows
         for currency, minimum in rule.minimum_minor_by_currency.items()
     )
 
 
 def _saves(rule: SaverTag, flows: Sequence[Flow]) -> bool:
-    months = set(_latest_months(flows, rule.months))
+    months = set(_active_months(flows)[: rule.months])
     recent = totals_by_currency(flow for flow in flows if flow.month in months)
     return any(
         total.in_minor > 0
@@ -287,9 +287,11 @@ def _saves(rule: SaverTag, flows: Sequence[Flow]) -> bool:
 
 
 def _pays_often(rule: FrequentPayerTag, flows: Sequence[Flow]) -> bool:
-    months = set(_latest_months(flows, 1))
-    paid = sum(flow.out_count for flow in flows if flow.month in months)
-    return paid >= rule.transfers
+    """In the running month or, since that has only begun, in the one before it."""
+    return any(
+        sum(flow.out_count for flow in flows if flow.month == month) >= rule.transfers
+        for month in _active_months(flows)[:2]
+    )
 
 
 def merged(flows: Iterable[Flow]) -> tuple[Flow, ...]:

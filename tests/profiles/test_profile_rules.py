@@ -112,9 +112,20 @@ class TestTags:
         facts = with_flows(flow(7, "salary", came=800_000), flow(7, went=went))
         assert ("saver" in tags(facts)) is saves
 
-    def test_saver_looks_at_the_latest_months_alone(self) -> None:
-        facts = with_flows(flow(1, came=10**9), flow(7, came=100, went=100))
-        assert "saver" not in tags(facts)
+    def test_saver_looks_at_the_latest_active_months_alone(self) -> None:
+        spent = [flow(month, came=100, went=100) for month in (5, 6, 7)]
+        assert "saver" not in tags(with_flows(flow(1, came=10**9), *spent))
+
+    def test_salary_earner_stays_one_before_the_running_months_salary(self) -> None:
+        assert "salary_earner" in tags(with_flows(*SALARIES, flow(8, went=100)))
+        assert "salary_earner" not in tags(
+            with_flows(*SALARIES, flow(8, went=100), flow(9, went=100))
+        )
+
+    def test_frequent_payer_stays_one_when_a_month_has_only_begun(self) -> None:
+        debits = Flow(date(2026, 6, 1), "payment", "CNY", 0, 100, 0, 10)
+        assert "frequent_payer" in tags(with_flows(debits, flow(7, went=1)))
+        assert "frequent_payer" not in tags(with_flows(debits, flow(7, went=1), flow(8, went=1)))
 
     @pytest.mark.parametrize(("count", "frequent"), [(10, True), (9, False)])
     def test_frequent_payer_counts_debits_of_the_latest_month(
