@@ -30,6 +30,7 @@ from shared.kit.consumers import ConsumerLoop, Subscriptions, forget_handled
 from shared.kit.database import Database
 from shared.kit.envelope import Envelope
 from shared.kit.peers import Peer
+from shared.kit.server import BoundedProtocol
 from shared.kit.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -298,5 +299,6 @@ def serve(app: FastAPI, settings: Settings) -> None:
         server_header=False,
         date_header=False,
         timeout_graceful_shutdown=5,
-        h11_max_incomplete_event_size=65_536,
+        http=BoundedProtocol,
+        ws="none",
     )

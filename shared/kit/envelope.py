@@ -7,14 +7,13 @@ import asyncio
 import logging
 import re
 import time
-import traceback
 from collections.abc import MutableMapping
 from typing import Any
 
 from fastapi.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from shared.kit import metrics, tracing
+from shared.kit import logs, metrics, tracing
 from shared.kit.problems import (
     BankError,
     BodyTooLarge,
@@ -113,7 +112,7 @@ class Envelope:
         if isinstance(error, BankError):
             return respond(of_error(error), error.headers)
         # The frames alone: a message may repeat a row, and a row may be personal data.
-        frames = "".join(traceback.format_tb(error.__traceback__)[-6:])
+        frames = logs.frames_of(error.__traceback__)
         log.error("request.failed", extra={"cause": type(error).__name__, "frames": frames})
         problem = document(
             status=500,

@@ -5,9 +5,13 @@ numbers, secrets and bodies are never passed.
 """
 
 import logging
+import os
 import sys
+import traceback
+from io import FileIO, TextIOWrapper
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
+from types import TracebackType
 
 from pythonjsonlogger.json import JsonFormatter
 
@@ -16,15 +20,38 @@ from shared.kit import tracing
 MAX_LOG_BYTES = 50_000_000
 
 
-class _TraceFilter(logging.Filter):
-    """Adds the trace of the running task, unless the record names one itself."""
+class _Filter(logging.Filter):
+    """Adds the trace of the running task, and keeps of an exception its kind and its frames.
+
+    Its message is left out, also where a library logs it: it may repeat a row, and a row may be
+    personal data.
+    """
 
     def filter(self, record: logging.LogRecord) -> bool:
         trace = tracing.current()
         if trace and not hasattr(record, "trace_id"):
             record.trace_id = trace.trace_id
             record.span_id = trace.span_id
+        if isinstance(record.exc_info, tuple) and record.exc_info[0]:
+            record.cause = record.exc_info[0].__name__
+            record.frames = frames_of(record.exc_info[2])
+        record.exc_info = record.exc_text = None
+        if record.name == "asyncio":  # it repeats the exception in its second line
+            record.msg, record.args = record.getMessage().partition("\n")[0], ()
         return True
+
+
+class _PrivateFile(RotatingFileHandler):
+    """Owner-only from its first byte on, and so is every file that follows it."""
+
+    def _open(self) -> TextIOWrapper:
+        private = os.open(self.baseFilename, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        return TextIOWrapper(FileIO(private, "a"), encoding="utf-8", write_through=True)
+
+
+def frames_of(trace: TracebackType | None) -> str:
+    """The innermost frames of an exception, without its message."""
+    return "".join(traceback.format_tb(trace)[-6:])
 
 
 def configure(*, service: str, log_file: Path | None) -> None:
@@ -34,15 +61,13 @@ def configure(*, service: str, log_file: Path | None) -> None:
         handler = logging.StreamHandler(sys.stdout)
     else:
         log_file.parent.mkdir(parents=True, exist_ok=True)
-        log_file.touch(mode=0o600)
-        handler = RotatingFileHandler(log_file, maxBytes=MAX_LOG_BYTES, backupCount=2)
-    handler.addFilter(_TraceFilter())
+        handler = _PrivateFile(log_file, maxBytes=MAX_LOG_BYTES, backupCount=2)
+    handler.addFilter(_Filter())
     handler.setFormatter(
         JsonFormatter(
             "%(asctime)s %(levelname)s %(name)s %(message)s",
             rename_fields={"asctime": "at", "levelname": "level", "message": "event"},
             static_fields={"service": service},
-            json_ensure_ascii=False,
         )
     )
     root = logging.getLogger()

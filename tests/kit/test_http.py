@@ -161,7 +161,7 @@ class TestFailure:
 
     async def test_after_the_answer_began_leaves_the_service_working(self, tiny: Tiny):
         with pytest.raises(httpx.RemoteProtocolError):
-            await get(tiny, "/v1/late-failure")
+            await get(tiny, "/v1/late-failure/13800138000")
         assert (await get(tiny, "/v1/things/a")).status_code == 200
 
 

@@ -1,10 +1,12 @@
 """A service of nothing but the kit, as a process of its own: `python -m tests.kit.tiny`."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
+from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy import text
 
@@ -39,13 +41,11 @@ async def fail(phone: str) -> None:
     raise RuntimeError(f"no row for {phone}")
 
 
-@router.get("/v1/late-failure")
-async def fail_after_the_start() -> Any:
-    from fastapi.responses import StreamingResponse
-
-    async def parts() -> Any:
+@router.get("/v1/late-failure/{phone}")
+async def fail_after_the_start(phone: str) -> StreamingResponse:
+    async def parts() -> AsyncIterator[bytes]:
         yield b"begun "
-        raise RuntimeError("no row for 13800138000")
+        raise RuntimeError(f"no row for {phone}")
 
     return StreamingResponse(parts())
 
