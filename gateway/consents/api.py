@@ -92,7 +92,13 @@ def reply_of(
     "/v1/payment-consents",
     status_code=201,
     responses=answers(
-        400, 401, 403, 413, 422, 429, codes=("consent_expiry_refused", "idempotency_key_reused")
+        400,
+        401,
+        403,
+        413,
+        422,
+        429,
+        codes=("consent_expiry_refused", "redirect_uri_not_registered", "idempotency_key_reused"),
     ),
 )
 async def create_payment_consent(

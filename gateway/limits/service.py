@@ -12,7 +12,7 @@ MAX_BUCKETS: Final = 10_000
 
 
 class Limiter:
-    """Who may call now. The limit is data that comes with every call, so a change counts at once."""
+    """Who may call now. The limit comes with every call, so that a change counts at once."""
 
     def __init__(self, clock_s: Callable[[], float] = time.monotonic) -> None:
         self._clock_s = clock_s

@@ -102,7 +102,7 @@ def shown_time(moment: datetime, *, lang: Lang) -> str:
     """A moment in China Standard Time, as the language writes it."""
     local = moment.astimezone(_CHINA)
     if lang == "zh":
-        return f"{local.year}年{local.month}月{local.day}日 {local:%H:%M}(北京时间)"
+        return f"{local.year}年{local.month}月{local.day}日 {local:%H:%M}（北京时间）"
     return f"{local.day} {local:%B %Y, %H:%M} (China Standard Time)"
 
 
@@ -124,7 +124,7 @@ def code_messages(
     partner, payee = _cut(partner_name), _cut(payee_name)
     limit = format_minor(limit_minor, currency)
     return (
-        f"【通宝银行】{partner}申请向{payee}付款,总限额{limit}。非本人操作请勿提供验证码。",
+        f"【通宝银行】{partner}申请向{payee}付款，总限额{limit}。非本人操作请勿提供验证码。",
         f"[Tongbao Bank] {partner} asks to pay {payee}, up to {limit} in total.",
     )
 

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from gateway.consents import domain as consent_domain
 from gateway.consents import service as consents
-from gateway.consents.domain import PaymentConsent
+from gateway.consents.domain import ConsentNotFound, PaymentConsent
 from gateway.pages import repository
 from gateway.pages.domain import SESSION_LIFETIME, PageSession, session_hash
 from gateway.partners import service as partners
@@ -23,9 +23,11 @@ class Visit:
 
 
 async def visit(session: Session, *, consent_id: UUID, cookie: str | None, now: datetime) -> Visit:
-    """Raises `ConsentNotFound`."""
+    """Raises `ConsentNotFound`, for what a suspended partner asks as well."""
     consent = await consents.get_consent(session, consent_id=consent_id)
     partner = await partners.get_partner(session, partner_id=consent.partner_id)
+    if partner.state != "active":
+        raise ConsentNotFound
     found = None
     if cookie:
         found = await repository.find_session(

@@ -13,25 +13,25 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
     "language": ("语言", "Language"),
     "sign_in_title": ("登录以查看支付授权", "Sign in to see a payment request"),
     "sign_in_lead": (
-        "请求您授权一项付款。请先登录通宝银行,再决定是否同意。",
+        "请求您授权一项付款。请先登录通宝银行，再决定是否同意。",
         "asks for your consent to a payment. Sign in to your bank to see it and to decide.",
     ),
     "login_name": ("登录名", "User name"),
     "password": ("密码", "Password"),
     "sign_in": ("登录", "Sign in"),
     "sign_in_note": (
-        "请确认浏览器地址栏显示的是本行网址。您的密码只会交给银行,不会提供给商户。",
+        "请确认浏览器地址栏显示的是本行网址。您的密码只会交给银行，不会提供给商户。",
         (
             "Check that the address bar shows your bank. Your password goes to the bank alone, "
             "never to the partner."
         ),
     ),
     "decide_title": ("确认支付授权", "Review this payment consent"),
-    "decide_lead": ("申请获得以下授权:", "asks for your consent to take payments:"),
+    "decide_lead": ("申请获得以下授权：", "asks for your consent to take payments:"),
     "partner": ("申请机构", "Requested by"),
     "purpose": ("授权用途", "Purpose"),
     "purpose_text": (
-        "从您的账户向下列收款人付款,可分多次,总额不超过限额",
+        "从您的账户向下列收款人付款，可分多次，总额不超过限额",
         "Pay the payee below from your account, at once or in parts, up to the limit in total",
     ),
     "payee": ("收款人", "Payee"),
@@ -48,14 +48,14 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
     ),
     "code": ("短信验证码", "One-time code"),
     "code_sent": (
-        "验证码已发送至您预留的手机,短信中会列明收款人与限额,请核对。",
+        "验证码已发送至您预留的手机，短信中会列明收款人与限额，请核对。",
         "We sent a code to your phone. The message names payee and limit: compare them.",
     ),
     "send_again": ("重新发送验证码", "Send a new code"),
     "agree": ("同意授权", "Agree"),
     "deny": ("拒绝", "Refuse"),
     "decide_note": (
-        "您可随时在本行撤销授权;已受理的付款不受影响。",
+        "您可随时在本行撤销授权；已受理的付款不受影响。",
         "You can revoke this at any time at your bank. Payments accepted before go on.",
     ),
     "authorized_title": ("授权成功", "You have agreed"),
@@ -91,12 +91,12 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
     ),
     "forged_title": ("页面已失效", "This page is out of date"),
     "forged_text": (
-        "为了您的安全,请重新打开授权链接。",
+        "为了您的安全，请重新打开授权链接。",
         "For your safety, open the link again.",
     ),
     "wrong_password": ("登录名或密码不正确。", "The user name or the password is not right."),
     "sign_in_locked": (
-        "尝试次数过多,请稍后再试。",
+        "尝试次数过多，请稍后再试。",
         "Too many tries. Wait a while and try again.",
     ),
     "wrong_code": (
@@ -104,28 +104,28 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
         "The code is not right. Tries left: {left}.",
     ),
     "code_ended": (
-        "验证码已失效,请重新发送。",
+        "验证码已失效，请重新发送。",
         "The code has expired. Send a new one.",
     ),
     "code_wait": (
-        "验证码发送过于频繁,请稍后再试。",
+        "验证码发送过于频繁，请稍后再试。",
         "Too many codes were sent. Wait a while and try again.",
     ),
     "code_unsent": (
-        "暂时无法发送验证码,请稍后重新发送。",
+        "暂时无法发送验证码，请稍后重新发送。",
         "The code could not be sent. Try again in a moment.",
     ),
     "code_renewed": ("已发送新的验证码。", "A new code is on its way."),
     "code_missing": ("请输入验证码。", "Enter the code."),
     "account_missing": ("请选择付款账户。", "Choose the account to pay from."),
     "account_refused": ("不能使用此账户。", "This account cannot be used."),
-    "session_ended": ("登录已超时,请重新登录。", "Your session has ended. Sign in again."),
+    "session_ended": ("登录已超时，请重新登录。", "Your session has ended. Sign in again."),
     "landing_title": ("通宝开放银行接口", "Tongbao open banking gateway"),
     "landing_lead": (
-        "合作机构由此以签名身份获取令牌,并在客户同意的范围内发起付款。",
+        "合作机构由此以签名身份获取令牌，并在客户同意的范围内发起付款。",
         "Partners get tokens here with signed credentials, and pay within what customers allow.",
     ),
-    "landing_api": ("接口说明(OpenAPI)", "API description (OpenAPI)"),
+    "landing_api": ("接口说明（OpenAPI）", "API description (OpenAPI)"),
     "landing_metadata": ("授权服务器元数据", "Authorization server metadata"),
     "landing_keys": ("令牌验签公钥", "Keys that verify our tokens"),
 }

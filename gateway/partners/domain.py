@@ -61,7 +61,7 @@ def check_keys(jwks: Mapping[str, Any]) -> None:
 
 
 def check_redirect_uri(uri: str) -> None:
-    """TLS anywhere, plain http on this machine alone; no user, no fragment. `RedirectUriRefused`."""
+    """TLS, or plain http on this machine; no user, no fragment. Raises `RedirectUriRefused`."""
     try:
         parts = urlsplit(uri)
         host, _ = parts.hostname or "", parts.port

@@ -9,7 +9,7 @@ from gateway import resources
 from gateway.oauth.callers import PartnerCaller, partner_with
 from gateway.payments import flows
 from gateway.payments.views import CreatePayment, PaymentReply, PaymentReplyPage
-from gateway.problems import answers
+from gateway.problems import PASSED_ON, answers
 from shared.kit.app import Ctx
 from shared.kit.idempotency import IdempotencyKey
 
@@ -28,6 +28,7 @@ MAX_PAGE = 100
         401,
         403,
         404,
+        409,
         413,
         422,
         429,
@@ -40,6 +41,7 @@ MAX_PAGE = 100
             "consent_limit_exceeded",
             "idempotency_key_reused",
             "payment_pending",
+            *PASSED_ON,
         ),
     ),
 )

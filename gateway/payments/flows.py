@@ -188,9 +188,20 @@ async def sweep(context: Context, *, older_than: timedelta) -> int:
     async with context.database.transaction() as session:
         unsettled = await service.list_unsettled(session, before=before)
     for claim in unsettled:
-        payment = await clients.find_payment(
-            context, payment_id=claim.payment_id, partner_id=claim.partner_id
-        )
+        try:
+            payment = await clients.find_payment(
+                context, payment_id=claim.payment_id, partner_id=claim.partner_id
+            )
+        except PeerUnavailable:
+            break  # nobody would answer for the next one either
+        except PeerRefused as refusal:
+            # Its turn comes again; meanwhile it does not stand in the way of the others.
+            log.warning("sweep.refused", extra={"code": refusal.code})
+            async with context.database.transaction() as session:
+                await service.note_checked(
+                    session, payment_id=claim.payment_id, now=context.clock()
+                )
+            continue
         async with context.database.transaction() as session:
             await service.mend(
                 session, payment_id=claim.payment_id, payment=payment, now=context.clock()

@@ -127,3 +127,7 @@ async def mend(
     else:
         await settle(session, payment_id=payment_id, to=reservation_after(payment.state))
         await repository.note_checked(session, payment_id=payment_id, now=now)
+
+
+async def note_checked(session: Session, *, payment_id: UUID, now: datetime) -> None:
+    await repository.note_checked(session, payment_id=payment_id, now=now)

@@ -104,7 +104,7 @@ def gateway_process(
             stderr=out,
         )
     try:
-        until = time.monotonic() + 60
+        until = time.monotonic() + 180
         while True:
             assert process.poll() is None, out_path.read_text()[-3000:]
             assert time.monotonic() < until, out_path.read_text()[-3000:]

@@ -15,7 +15,13 @@ from tests.gateway.customers import (
     new_consent,
     new_customer,
 )
-from tests.gateway.support import hidden_field
+from tests.gateway.support import (
+    consent_body,
+    gateway_process,
+    hidden_field,
+    register_partner,
+    staff,
+)
 from tests.ledger.support import open_account
 
 
@@ -289,6 +295,35 @@ class TestConsentPageProtection:
         assert "zzqq" not in answer.text
         longer = await browser.client.get(f"{browser.path}?note={'zzqq' * 9}&lang=en")
         assert "zzqq" not in longer.text
+
+    async def test_is_shut_for_a_partner_that_is_suspended(
+        self, bank: Bank, shop, consent, browser
+    ):
+        assert (await browser.open()).status_code == 200
+        suspended = await shop.client.post(
+            f"/v1/partners/{shop.partner_id}/suspension",
+            json={"reason": "test"},
+            headers=staff(bank),
+        )
+        assert suspended.status_code == 200
+        assert (await browser.open()).status_code == 404
+
+
+class TestGatewayBehindTls:
+    async def test_speaks_of_itself_as_the_public_knows_it(self, bank: Bank, unique):
+        with gateway_process(bank, PUBLIC_URL="https://bank.example") as url:
+            async with httpx.AsyncClient(base_url=url, timeout=30) as client:
+                partner = await register_partner(bank, client, unique)
+                partner.origin = "https://bank.example"
+                await partner.sign_in()
+                consent = (await partner.post("/v1/payment-consents", consent_body())).json()
+                assert consent["authorize_url"].startswith("https://bank.example/consents/")
+                opened = await client.get(f"/consents/{consent['consent_id']}")
+        assert opened.status_code == 200
+        assert opened.headers["strict-transport-security"].startswith("max-age=31536000")
+        cookie = opened.headers["set-cookie"]
+        assert cookie.startswith("__Secure-consent=")
+        assert "Secure" in cookie.partition(";")[2]
 
 
 class TestLandingPage:

@@ -7,6 +7,9 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 
+from gateway.problems import PASSED_ON
+from services.ledger import domain as ledger
+from services.payments import flows as payment_flows
 from tests.bank import Bank
 from tests.gateway.signing import RSA_KEY, new_key, number, public_jwk
 from tests.gateway.support import consent_body, register_partner
@@ -313,6 +316,21 @@ class TestOpenApi:
                         for code, example in examples.items():
                             assert example["value"]["code"] == code
                             assert str(example["value"]["status"]) == status
+
+    def test_tells_of_passed_on_refusals_what_their_services_declare(self):
+        declared = {
+            error.code: (error.status, error.title)
+            for error in (
+                ledger.AccountNotFound,
+                ledger.DestinationNotFound,
+                ledger.AccountFrozen,
+                ledger.CurrencyMismatch,
+                ledger.InsufficientFunds,
+                payment_flows.SameAccount,
+                payment_flows.PaymentLapsed,
+            )
+        }
+        assert declared == PASSED_ON
 
     async def test_refers_to_nothing_that_is_missing(self, outside):
         document = (await outside.get("/v1/openapi.json")).json()

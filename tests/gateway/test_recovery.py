@@ -19,7 +19,7 @@ from shared.kit.consumers import Delivery
 from tests.bank import PEERS, Bank, eventually
 from tests.gateway.customers import authorized_consent
 from tests.gateway.support import Partner, free_port, gateway_process, register_partner
-from tests.gateway.test_payments import PATH, claims, payment, posted, used
+from tests.gateway.test_payments import PATH, claims, payment, posted, until_paid, used
 from tests.gateway.unsteady import UnsteadyLine, unsteady_line
 
 
@@ -60,19 +60,6 @@ async def inside(bank: Bank, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[C
     app = build(Settings(role="api"))
     async with app.router.lifespan_context(app):
         yield app.state.context
-
-
-async def until_paid(partner: Partner, body, key: str) -> httpx.Response:
-    """Asks again with the same key until there is an answer, as a partner is told to."""
-
-    async def answered():
-        response = await partner.post(PATH, body, key=key)
-        if response.status_code == 503:
-            assert int(response.headers["retry-after"]) >= 1
-            return None
-        return response
-
-    return await eventually(answered, every_s=0.3)
 
 
 class TestPaymentWithoutAnAnswer:
