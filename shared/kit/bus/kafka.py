@@ -123,7 +123,10 @@ class KafkaBus:
     def _drop_producer(self) -> None:
         producer, self._producer = self._producer, None
         if producer is not None:
-            with suppress(Exception):
+            # Its `close` would first wait for what it cannot send, and then give up closing.
+            producer._sender.force_close()  # noqa: SLF001
+            producer._sender.join(REQUEST_TIMEOUT_MS / 1000)  # noqa: SLF001
+            with suppress(KafkaError):
                 producer.close(timeout=0)
 
     def _administrator(self) -> Any:
