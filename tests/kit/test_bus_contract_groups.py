@@ -101,6 +101,22 @@ class TestGroup:
         await consumer.seek_back()
         assert await consumer.poll(limit=100, timeout_s=0.1) == []
 
+    async def test_loses_nothing_of_a_poll_that_is_cut_off(self, bus: Bus, told: Told, join: Join):
+        consumer = await join("one")
+        got: list[Record] = []
+        async with asyncio.timeout(20):
+            for cut in range(25):
+                await told.publish(bus, 4, first=4 * cut)
+                polling = asyncio.create_task(consumer.poll(limit=1_000, timeout_s=0.5))
+                await asyncio.wait([polling], timeout=cut / 1_000)
+                if not polling.cancel():
+                    got += polling.result()
+                await asyncio.wait([polling])
+                await consumer.commit()
+            while len(got) < 100:
+                got += await consumer.poll(limit=1_000, timeout_s=0.5)
+        assert numbers(got) == list(range(100))
+
     async def test_is_independent_of_another(
         self, bus: Bus, told: Told, stream: Stream, join: Join
     ):
