@@ -273,7 +273,8 @@ async def _tell(
             recorded_at=now,
             reverses=item.reverses,
             legs=[
-                PostedLeg(
+                # Not validated again: these values have just come back from the database.
+                PostedLeg.model_construct(
                     account_id=leg.account_id,
                     holder_id=holder,
                     amount_minor=leg.amount_minor,
