@@ -4,27 +4,7 @@ It listens on 127.0.0.1 alone and asks nobody who they are, as a developer's bro
 one node: what a process's death must not lose is safe, what a power cut takes is not.
 """
 
-from deploy.kafka.broker import (
-    Broker,
-    command,
-    destroy,
-    prepare,
-    running,
-    start,
-    stop,
-    wait_until_listening,
-)
+from deploy.kafka.broker import Broker, alive, destroy, running, start, stop
 from deploy.kafka.jars import KafkaError, missing
 
-__all__ = [
-    "Broker",
-    "KafkaError",
-    "command",
-    "destroy",
-    "missing",
-    "prepare",
-    "running",
-    "start",
-    "stop",
-    "wait_until_listening",
-]
+__all__ = ["Broker", "KafkaError", "alive", "destroy", "missing", "running", "start", "stop"]

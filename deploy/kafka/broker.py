@@ -46,11 +46,12 @@ JVM = (
 
 @dataclass(frozen=True, slots=True)
 class Broker:
-    """A broker that runs."""
+    """A broker whose process lives. `for_bank`: a bank started it, and takes it down again."""
 
     run_dir: Path
     port: int
     pid: int
+    for_bank: bool
 
     @property
     def bootstrap(self) -> str:
@@ -106,17 +107,19 @@ def start(
     say: Callable[[str], None] = print,
     settings: Mapping[str, str] = NO_SETTINGS,
     jars: Path | None = None,
+    for_bank: bool = False,
 ) -> Broker:
     """Start the broker of `run_dir` in the background; return when it listens.
 
     One that runs already is returned as it is. Raises KafkaError.
     """
-    found = running(run_dir)
+    found = alive(run_dir)
     if found is not None:
+        wait_until_listening(run_dir, port=found.port, lives=lambda: alive(run_dir) is not None)
         return found
     for one in (port, port + 1):
         if _listens(one):
-            raise KafkaError(f"port {one} is in use by another program; take another: KAFKA_PORT=…")
+            raise KafkaError(f"port {one} is in use by another program")
     prepare(run_dir, port=port, say=say, settings=settings, jars=jars)
     with _output(run_dir) as output:
         process = subprocess.Popen(
@@ -127,44 +130,61 @@ def start(
             start_new_session=True,
         )
     _STARTED.append(process)
-    note(run_dir, port=port, pid=process.pid)
-    wait_until_listening(run_dir, port=port, is_alive=lambda: process.poll() is None)
-    return Broker(run_dir=run_dir, port=port, pid=process.pid)
+    broker = Broker(run_dir=run_dir, port=port, pid=process.pid, for_bank=for_bank)
+    _note(broker)
+    wait_until_listening(run_dir, port=port, lives=lambda: process.poll() is None)
+    return broker
 
 
-def note(run_dir: Path, *, port: int, pid: int) -> None:
-    """Write who the broker is, as `running` reads it."""
-    content = {"pid": pid, "port": port, "started_at": psutil.Process(pid).create_time()}
-    file = home_of(run_dir) / "broker.json"
+def _note(broker: Broker) -> None:
+    """Write who the broker is, as `alive` reads it."""
+    content = {
+        "pid": broker.pid,
+        "port": broker.port,
+        "for_bank": broker.for_bank,
+        "started_at": psutil.Process(broker.pid).create_time(),
+    }
+    file = home_of(broker.run_dir) / "broker.json"
     draft = file.with_name(f".broker.{os.getpid()}")
     draft.write_text(json.dumps(content) + "\n", encoding="utf-8")
     draft.replace(file)
 
 
-def wait_until_listening(run_dir: Path, *, port: int, is_alive: Callable[[], bool]) -> None:
+def wait_until_listening(run_dir: Path, *, port: int, lives: Callable[[], bool]) -> None:
     """Return once the broker takes connections. Raises KafkaError where it ends or takes long."""
     until = time.monotonic() + START_TIMEOUT_S
     while not _listens(port):
-        if not is_alive() or time.monotonic() > until:
+        if not lives() or time.monotonic() > until:
             raise KafkaError(f"the broker does not start: {_last_words(run_dir)}")
         time.sleep(POLL_S)
 
 
+def alive(run_dir: Path) -> Broker | None:
+    """The broker that `broker.json` names, if its process lives, whether it listens yet or not."""
+    try:
+        content = json.loads((home_of(run_dir) / "broker.json").read_text(encoding="utf-8"))
+        process = psutil.Process(int(content["pid"]))
+        same = abs(process.create_time() - float(content["started_at"])) < SAME_START_S
+        if not same or process.status() == psutil.STATUS_ZOMBIE:
+            return None
+        return Broker(run_dir, int(content["port"]), process.pid, bool(content["for_bank"]))
+    except (OSError, ValueError, KeyError, TypeError, psutil.Error):
+        return None
+
+
 def running(run_dir: Path) -> Broker | None:
     """The broker of `run_dir` if it takes connections now, else None."""
-    noted = _noted(run_dir)
-    if noted is None or not _listens(noted[1]):
-        return None
-    return Broker(run_dir=run_dir, port=noted[1], pid=noted[0].pid)
+    found = alive(run_dir)
+    return found if found is not None and _listens(found.port) else None
 
 
 def stop(run_dir: Path) -> bool:
     """End the broker of `run_dir`, by force where it does not come down; False if none ran."""
-    noted = _noted(run_dir)
-    if noted is None:
+    found = alive(run_dir)
+    if found is None:
         return False
-    process = noted[0]
     with contextlib.suppress(psutil.NoSuchProcess):
+        process = psutil.Process(found.pid)
         process.terminate()
         try:
             process.wait(STOP_TIMEOUT_S)
@@ -182,19 +202,6 @@ def destroy(run_dir: Path) -> None:
     shutil.rmtree(home / "data", ignore_errors=True)
     for name in ("server.properties", "broker.out"):
         (home / name).unlink(missing_ok=True)
-
-
-def _noted(run_dir: Path) -> tuple[psutil.Process, int] | None:
-    """The live process that `broker.json` names, and its port."""
-    try:
-        content = json.loads((home_of(run_dir) / "broker.json").read_text(encoding="utf-8"))
-        process = psutil.Process(int(content["pid"]))
-        same = abs(process.create_time() - float(content["started_at"])) < SAME_START_S
-        if not same or process.status() == psutil.STATUS_ZOMBIE:
-            return None
-        return process, int(content["port"])
-    except (OSError, ValueError, KeyError, TypeError, psutil.Error):
-        return None
 
 
 def _listens(port: int) -> bool:

@@ -1,4 +1,4 @@
-"""Fixtures of the tests of Kafka alone: the kit's own, with a bus on the tests' broker."""
+"""The tests of Kafka alone: their bus is on the tests' own broker, which they may kill."""
 
 from collections.abc import AsyncIterator
 
@@ -7,10 +7,7 @@ import pytest
 from shared.kit.bus.port import Bus
 from tests.broker import Broker
 from tests.kit.adapters import KafkaAdapter
-from tests.kit.conftest import database, emptied, kit, stream, told
 from tests.kit.support import Kit
-
-__all__ = ["database", "emptied", "kit", "stream", "told"]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
