@@ -195,6 +195,15 @@ async def _work(context: Context, jobs: Sequence[Job]) -> AsyncIterator[None]:
 
 
 async def _repeat(context: Context, job: Job) -> None:
+    try:
+        await _repeat_for_ever(context, job)
+    finally:
+        await leases.give_back(
+            context.database, name=f"job.{job.name}", owner=context.member, now=context.clock()
+        )
+
+
+async def _repeat_for_ever(context: Context, job: Job) -> None:
     while True:
         try:
             if await _is_mine(context, job):

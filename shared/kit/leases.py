@@ -1,12 +1,16 @@
 """A lease: one process at a time does a thing; another takes over when it stops renewing."""
 
+import logging
 from datetime import datetime, timedelta
 
 from sqlalchemy import or_, update
 from sqlalchemy.dialects.postgresql import insert
 
-from shared.kit.database import Session
+from shared.kit.database import Database, Session
+from shared.kit.problems import Unavailable
 from shared.kit.tables import leases
+
+log = logging.getLogger(__name__)
 
 
 async def hold(session: Session, *, name: str, owner: str, now: datetime, seconds: int) -> bool:
@@ -25,7 +29,11 @@ async def hold(session: Session, *, name: str, owner: str, now: datetime, second
     return (await session.execute(takeover)).first() is not None
 
 
-async def release(session: Session, *, name: str, owner: str, now: datetime) -> None:
-    """Give the lease `name` back, where it is `owner`'s."""
-    mine = (leases.c.name == name) & (leases.c.owner == owner)
-    await session.execute(update(leases).where(mine).values(until=now))
+async def give_back(database: Database, *, name: str, owner: str, now: datetime) -> None:
+    """End `owner`'s lease, if it has it: the next process need not wait for it to run out."""
+    mine = (leases.c.name == name) & (leases.c.owner == owner) & (leases.c.until > now)
+    try:
+        async with database.transaction() as session:
+            await session.execute(update(leases).where(mine).values(until=now))
+    except Unavailable:
+        log.warning("lease.not_given_back", extra={"lease": name})

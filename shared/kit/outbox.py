@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 #: Rows that one round of the relay takes.
 BATCH = 500
 #: Events gather for so long: a round costs three commits, however many it carries.
-LINGER_S = 0.02
+LINGER_S = 0.05
 #: How soon a relay looks where nobody woke it: another process may have written.
 POLL_S = 0.1
 RETRY_S = 1.0
@@ -121,7 +121,9 @@ class Relay:
         try:
             await self._publish_rounds()
         finally:
-            await self._release()
+            await leases.give_back(
+                self._database, name="relay", owner=self._owner, now=self._clock()
+            )
 
     async def _publish_rounds(self) -> None:
         while True:
@@ -141,7 +143,7 @@ class Relay:
     async def _round(self) -> int:
         if not await self._is_mine():
             return 0
-        async with self._database.transaction() as session:
+        async with self._database.statement() as session:
             waiting = (
                 select(outbox.c.position, outbox.c.event_id, outbox.c.topic, outbox.c.key)
                 .add_columns(outbox.c.envelope)
@@ -159,7 +161,7 @@ class Relay:
                 for row in rows
             ]
         )
-        async with self._database.transaction() as session:
+        async with self._database.statement() as session:
             positions = [row.position for row in rows]
             await session.execute(_PUBLISHED, {"positions": positions, "now": self._clock()})
         metrics.EVENTS_PUBLISHED.labels(self._service).inc(len(rows))
@@ -177,14 +179,6 @@ class Relay:
         if mine:
             self._leased_at = asked_at
         return mine
-
-    async def _release(self) -> None:
-        """The next process need not wait for the lease to run out."""
-        try:
-            async with self._database.transaction() as session:
-                await leases.release(session, name="relay", owner=self._owner, now=self._clock())
-        except Exception as error:
-            log.warning("relay.not_released", extra={"cause": type(error).__name__})
 
 
 async def waiting(session: Session) -> int:

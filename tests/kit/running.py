@@ -53,6 +53,7 @@ class Tiny:
 
 @asynccontextmanager
 async def running_tiny(kit: Kit, log_file: Path, **extra: str) -> AsyncIterator[Tiny]:
+    """`extra` settings go over those that are here."""
     proxy = Proxy(kit.settings.database_url.get_secret_value())
     await proxy.mend()
     port = free_port()
@@ -63,6 +64,7 @@ async def running_tiny(kit: Kit, log_file: Path, **extra: str) -> AsyncIterator[
         "MAX_BODY_BYTES": str(MAX_BODY),
         "MAX_CONCURRENCY": str(MAX_CONCURRENCY),
         "REQUEST_TIMEOUT_MS": str(PATIENCE_MS),
+        "ROLE": "api",  # a worker would take the outbox of other tests for its own
     }
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "tests.kit.tiny", cwd=ROOT, env=environment | extra

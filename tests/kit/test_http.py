@@ -128,7 +128,7 @@ class TestBody:
 
 
 class TestAddress:
-    @pytest.mark.parametrize("path", ["/v1/nothing", "/", "/v1/things/a/b", "/v1/wait/"])
+    @pytest.mark.parametrize("path", ["/v1/nothing", "/", "/v1/things/a/b", "/v1/things/"])
     async def test_that_is_unknown_is_not_found(self, tiny: Tiny, path: str):
         problem(await get(tiny, path), 404, "not_found")
 
@@ -232,7 +232,7 @@ class TestShutdown:
         self, kit: Kit, tmp_path_factory: pytest.TempPathFactory
     ):
         log_file = tmp_path_factory.mktemp("shutdown") / "tiny.jsonl"
-        async with running_tiny(kit, log_file) as tiny:
+        async with running_tiny(kit, log_file, ROLE="all") as tiny:
             await tiny.proxy.cut()
             tiny.process.terminate()
             # The server ends by the signal that it was sent, after it has closed everything.

@@ -143,9 +143,13 @@ class TestUnavailable:
         until.touch()
         await asyncio.gather(*pending)
 
-    async def test_is_a_peer_that_is_late(self, peer: Peer):
-        with tracing.deadline(200), pytest.raises(PeerUnavailable):
-            await peer.send("GET", "/v1/wait", timeout_ms=60_000, params={"ms": "10000"})
+    async def test_is_a_peer_that_is_late(self, peer: Peer, tiny: Tiny, tmp_path: Path):
+        until = {"until": str(tmp_path / "until")}
+        with tracing.span(None) as trace:
+            with tracing.deadline(200), pytest.raises(PeerUnavailable):
+                await peer.send("GET", "/v1/hold", timeout_ms=60_000, params=until)
+            (tmp_path / "until").touch()
+        await tiny.logged(event="request", trace_id=trace.trace_id)
 
     async def test_is_any_peer_when_no_time_is_left(self, peer: Peer):
         with tracing.deadline(0), pytest.raises(PeerUnavailable, match="No time is left"):

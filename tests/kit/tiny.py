@@ -50,12 +50,6 @@ async def fail_after_the_start(phone: str) -> StreamingResponse:
     return StreamingResponse(parts())
 
 
-@router.get("/v1/wait")
-async def wait(ms: int) -> dict[str, int]:
-    await asyncio.sleep(ms / 1000)
-    return {"waited_ms": ms}
-
-
 @router.get("/v1/hold")
 async def hold(until: Path) -> dict[str, bool]:
     """Waits until the test writes that file, so that no test depends on how long it takes."""
