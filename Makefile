@@ -8,8 +8,9 @@ SEED ?=
 BOOK ?=
 ONCE ?=
 ROLES ?=
+BUS ?=
 ARGS ?=
-export PORT RUN_DIR CUSTOMERS SEED BOOK ONCE ROLES
+export PORT RUN_DIR CUSTOMERS SEED BOOK ONCE ROLES BUS
 
 RUN := .venv/bin/python
 GROUPS := bank identity ledger payments risk profiles advisor gateway provision training
@@ -24,12 +25,12 @@ setup = @for python in $(PYTHON) python3.14 python3.13 python3.12 python3.11; do
 	exit 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo reset bank verify bench chaos test check contracts lock clean bank-environment dev-environment
+.PHONY: help demo reset bank kafka kafka-stop verify bench chaos test check contracts lock clean bank-environment dev-environment
 
 help: ## List every target
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: bank-environment ## Start the bank and play its main job [PORT= BOOK= SEED= CUSTOMERS= ONCE=1 ROLES=split]
+demo: bank-environment ## Start the bank and play its main job [PORT= BOOK= SEED= CUSTOMERS= ONCE=1 ROLES=split BUS=kafka]
 	@$(RUN) -m deploy.local
 
 reset: bank-environment ## Remove the bank of this folder with all its data; the next demo starts anew
@@ -37,6 +38,12 @@ reset: bank-environment ## Remove the bank of this folder with all its data; the
 
 bank: bank-environment ## Operator's commands for a running bank [ARGS="--help"]
 	@$(RUN) -m deploy.bank $(if $(ARGS),$(ARGS),--help)
+
+kafka: bank-environment ## Start an Apache Kafka of this machine in the background [KAFKA_PORT=9092]
+	@$(RUN) -m deploy.kafka start
+
+kafka-stop: bank-environment ## Stop the broker that `make kafka` started; its data stays
+	@$(RUN) -m deploy.kafka stop
 
 verify: bank-environment ## Check from outside that no money is lost, of a running or a stopped bank
 	@$(RUN) -m deploy.verify

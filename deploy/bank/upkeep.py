@@ -7,6 +7,7 @@ import sys
 from typing import Any
 
 from deploy.bank.staff import Refused, StaffClient, services_of
+from deploy.local.bus import bus_environment
 from deploy.local.files import keys_folder
 from deploy.local.options import ROOT
 from deploy.local.programs import BY_NAME
@@ -69,7 +70,7 @@ def rebuild(options: argparse.Namespace) -> int:
     environment = {
         "PATH": os.environ.get("PATH", ""),
         "DATABASE_URL": credentials["profiles"].dsn,
-        "BUS_URL": credentials["bus"].dsn,
+        **bus_environment(options.run_dir, url=credentials["bus"].dsn),
         "KEYS_DIR": str(keys_folder(options.run_dir, "profiles")),
     }
     command = [sys.executable, "-m", "services.profiles.rebuild"]

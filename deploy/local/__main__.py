@@ -31,7 +31,7 @@ def main() -> int:
         if arguments:
             from deploy.local.bank import reset_bank
 
-            gone = reset_bank(run_dir_of(os.environ))
+            gone = reset_bank(run_dir_of(os.environ), say=say)
             say("the bank is removed" if gone else "there is no bank here")
             return 0
         return run(read_options(os.environ))

@@ -11,8 +11,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from deploy import postgres
+from deploy import kafka, postgres
 from deploy.local.book import check_book
+from deploy.local.bus import choose_bus, close_bus, destroy_bus, mend_bus, open_bus
 from deploy.local.databases import open_databases
 from deploy.local.environments import environment_of
 from deploy.local.files import private_file, private_folder
@@ -54,9 +55,12 @@ class Bank:
         )
 
     def memory_mb(self) -> float:
-        """Of all processes, this one and PostgreSQL's among them."""
+        """Of all processes, this one, PostgreSQL's and the bank's own broker among them."""
         running = self.supervisor.snapshot()
         pids = [one.process.pid for one in running if one.process is not None]
+        broker = kafka.alive(self.options.run_dir)
+        if broker is not None:
+            pids.append(broker.pid)
         return bank_memory_mb([os.getpid(), self.postgres_pid, *pids])
 
 
@@ -74,6 +78,7 @@ def running_bank(options: Options, *, say: Callable[[str], None]) -> Iterator[Ba
         programs = programs_of(port=options.port, split=options.split)
         end_leftovers(options.run_dir, wait_s=LEFTOVER_WAIT_S)
         check_book(options)
+        bus = choose_bus(options)
         check_ports(programs)
         logs = private_folder(options.run_dir / "logs")
         bank: Bank | None = None
@@ -82,13 +87,14 @@ def running_bank(options: Options, *, say: Callable[[str], None]) -> Iterator[Ba
             if bank is not None:
                 bank.write_state()
 
-        def mend_database() -> bool:
-            return bank is not None and _mend_database(bank)
+        def mend() -> bool:
+            return bank is not None and (_mend_database(bank) or _mend_bus(bank))
 
-        supervisor = Supervisor(logs=logs, say=say, changed=changed, foundation=mend_database)
+        supervisor = Supervisor(logs=logs, say=say, changed=changed, foundation=mend)
         bank = Bank(options=options, say=say, supervisor=supervisor, started=started)
         warden = _start_warden(options.run_dir, supervisor.lifeline)
         try:
+            open_bus(options.run_dir, bus, say=say)
             _start(bank)
             yield bank
         finally:
@@ -129,12 +135,17 @@ def _mend_database(bank: Bank) -> bool:
     return True
 
 
+def _mend_bus(bank: Bank) -> bool:
+    return bank.state == "ready" and mend_bus(bank.options.run_dir, say=bank.say)
+
+
 def _stop(bank: Bank, warden: subprocess.Popen[bytes]) -> None:
     # From here on an impatient second Ctrl-C must not leave anything behind.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     bank.say("stopping")
     bank.supervisor.stop()
+    close_bus(bank.options.run_dir)
     try:
         server = postgres.running(bank.options.run_dir)
         if server is not None:
@@ -161,12 +172,13 @@ def _start_warden(run_dir: Path, lifeline: int) -> subprocess.Popen[bytes]:
         )
 
 
-def reset_bank(run_dir: Path) -> bool:
+def reset_bank(run_dir: Path, *, say: Callable[[str], None] = print) -> bool:
     """Remove the bank of the run folder; False where there is none. Raises LocalError."""
     if not run_dir.is_dir():
         return False
     with only_one(run_dir, words="being removed"):
         end_leftovers(run_dir, wait_s=LEFTOVER_WAIT_S)
+        destroy_bus(run_dir, say=say)
         try:
             postgres.destroy(run_dir)
         except postgres.PostgresError as error:

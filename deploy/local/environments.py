@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Mapping
 
+from deploy.local.bus import bus_environment
 from deploy.local.files import keys_folder, log_file, messages_file
 from deploy.local.options import Options
 from deploy.local.programs import BY_NAME, Program, url_of
@@ -27,7 +28,7 @@ def environment_of(
     own |= {
         "DATABASE_URL": credentials[service.name].dsn,
         "DATABASE_POOL": str(POOL),
-        "BUS_URL": credentials["bus"].dsn,
+        **bus_environment(options.run_dir, url=credentials["bus"].dsn),
         "KEYS_DIR": str(keys_folder(options.run_dir, service.name)),
         "PEERS": json.dumps({peer: url_of(peer, port=options.port) for peer in service.peers}),
         "ROLE": program.role,

@@ -1,8 +1,10 @@
 """What a person may ask of the local bank: environment variables, as `make demo` hands them on."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+
+from deploy.kafka.clients import NAMES, SERVERS
 
 ROOT = Path(__file__).resolve().parents[2]
 #: The gateway's own port and those above it (`deploy.local.programs`) must exist.
@@ -28,6 +30,10 @@ class Options:
     once: bool
     #: Run API and worker of each service in processes of their own.
     split: bool
+    #: `postgres` or `kafka`; None for the one that the bank has, at first `postgres`.
+    bus: str | None = None
+    #: The settings of a Kafka that is there already; without them the bank starts its own.
+    kafka: Mapping[str, str] = field(default_factory=dict)
 
 
 def read_options(environment: Mapping[str, str]) -> Options:
@@ -48,12 +54,27 @@ def read_options(environment: Mapping[str, str]) -> Options:
         ),
         once=once == "1",
         split=roles == "split",
+        bus=_bus(environment),
+        kafka=_kafka(environment),
     )
 
 
 def run_dir_of(environment: Mapping[str, str]) -> Path:
     """Where the bank of this checkout leaves what people and tools need."""
     return (ROOT / (environment.get("RUN_DIR") or ".run")).resolve()
+
+
+def _bus(environment: Mapping[str, str]) -> str | None:
+    bus = environment.get("BUS") or None
+    if bus not in {None, "postgres", "kafka"}:
+        raise LocalError(f"BUS={bus} is neither postgres nor kafka")
+    return bus
+
+
+def _kafka(environment: Mapping[str, str]) -> dict[str, str]:
+    if not environment.get(SERVERS):
+        return {}
+    return {name: environment[name] for name in (SERVERS, *NAMES) if environment.get(name)}
 
 
 def _book(value: str) -> Path | None:

@@ -37,6 +37,8 @@ SERVICES: tuple[Service, ...] = (
 BY_NAME = {service.name: service for service in SERVICES}
 CONSOLE_MODULE = "deploy.console"
 CONSOLE_OFFSET = 9
+#: Where the bank's own Kafka listens; its controller takes the port above.
+BROKER_OFFSET = 10
 
 
 @dataclass(frozen=True, slots=True)

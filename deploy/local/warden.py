@@ -47,9 +47,11 @@ def _taken(file: int) -> bool:
 
 def _take_down(run_dir: Path) -> None:
     from deploy import postgres
+    from deploy.local.bus import close_bus
     from deploy.local.leftovers import end_leftovers
 
     end_leftovers(run_dir, wait_s=CHILDREN_WAIT_S)
+    close_bus(run_dir)
     server = postgres.running(run_dir)
     if server is not None:
         postgres.stop(server)
