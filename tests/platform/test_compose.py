@@ -179,7 +179,7 @@ class TestOnce:
 
     def test_makes_a_volume_for_each_holder_of_secrets(self, secrets: Path):
         folder = services()["secrets"]["command"][2]
-        holders = {path.name for path in secrets.iterdir()} - {"operator"}
+        holders = {path.name for path in secrets.iterdir()}
         assert mounts("secrets") == {f"{folder}/{name}": f"{name}-secrets" for name in holders}
         assert services()["secrets"]["network_mode"] == "none"
 
