@@ -1,7 +1,7 @@
 """One engine, one kind of session: a connection inside one open transaction."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import asyncpg
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
@@ -40,6 +40,8 @@ class Database:
                 },
             },
         )
+        # The same pool; a connection is told for each use whether it commits by itself.
+        self._alone = self.engine.execution_options(isolation_level="AUTOCOMMIT")
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Session]:
@@ -51,23 +53,41 @@ class Database:
             Unavailable: the database cannot be reached; nothing was committed, or, where the
                 connection broke during the commit, the client's retry finds out by its key.
         """
-        raised: Exception | None = None
-        try:
-            async with self.engine.begin() as session:
-                try:
-                    yield session
-                except Exception as error:
-                    raised = error
-                    raise
-        except Exception as error:
-            # A plain OSError of the block's own, say of a file, is no word about the database.
-            plain = error is raised and not isinstance(error, SQLAlchemyError)
-            if not plain and is_connection_loss(error):
-                raise Unavailable("The database is not available") from error
-            raise
+        async with _told_when_away(self.engine.begin()) as session:
+            yield session
+
+    @asynccontextmanager
+    async def statement(self) -> AsyncIterator[Session]:
+        """For one statement that stands alone: it commits by itself, in one round trip for three.
+
+        Raises:
+            Unavailable: as `transaction`.
+        """
+        async with _told_when_away(self._alone.connect()) as session:
+            yield session
 
     async def close(self) -> None:
         await self.engine.dispose()
+
+
+@asynccontextmanager
+async def _told_when_away(
+    opening: AbstractAsyncContextManager[Session],
+) -> AsyncIterator[Session]:
+    raised: Exception | None = None
+    try:
+        async with opening as session:
+            try:
+                yield session
+            except Exception as error:
+                raised = error
+                raise
+    except Exception as error:
+        # A plain OSError of the block's own, say of a file, is no word about the database.
+        plain = error is raised and not isinstance(error, SQLAlchemyError)
+        if not plain and is_connection_loss(error):
+            raise Unavailable("The database is not available") from error
+        raise
 
 
 #: `sqlalchemy.exc.TimeoutError`: no pooled connection came free in time.

@@ -21,6 +21,7 @@ CHANNEL = "bus"
 #: A member that has not been heard of for so long has lost its partitions.
 SESSION_TIMEOUT_S = 6.0
 HEARTBEAT_S = 1.0
+LINGER_S = 0.02
 POOL_SIZE = 4
 CONNECT_TIMEOUT_S = 5
 CLOSE_TIMEOUT_S = 5
@@ -39,7 +40,7 @@ class PostgresBus:
         self._application = application
         self._pool: asyncpg.Pool[Any] | None = None
         self._listener: asyncpg.Connection[Any] | None = None
-        self._arrivals: set[asyncio.Event] = set()
+        self._arrivals: dict[asyncio.Event, frozenset[str]] = {}
         self._ensured: set[str] = set()
         self._opening = asyncio.Lock()
 
@@ -49,7 +50,7 @@ class PostgresBus:
         async with self._opening:
             if self._pool is None:
                 self._pool = await asyncpg.create_pool(
-                    self._url, min_size=1, max_size=POOL_SIZE, **self._options()
+                    self._url, min_size=1, max_size=POOL_SIZE, reset=_as_it_is, **self._options()
                 )
             return self._pool
 
@@ -82,23 +83,13 @@ class PostgresBus:
             for message in messages
         ]
         pool = await self.pool()
-        async with pool.acquire() as connection, connection.transaction():
-            locked = await connection.fetch(sql.LOCK_PARTITIONS, *_columns(sorted(set(where))))
-            offsets = {(row["topic"], row["partition"]): row["next_offset"] for row in locked}
-            given = []
-            for slot in where:
-                given.append(offsets[slot])
-                offsets[slot] += 1
-            await connection.execute(
-                sql.APPEND,
-                *_columns(where),
-                given,
-                [message.event_id for message in messages],
-                [message.key for message in messages],
-                [message.value for message in messages],
-            )
-            await connection.execute(sql.ADVANCE, *_columns(list(offsets)), list(offsets.values()))
-            await connection.execute(f"NOTIFY {CHANNEL}")
+        await pool.execute(
+            sql.APPEND,
+            *_columns(where),
+            [message.event_id for message in messages],
+            [message.key for message in messages],
+            [message.value for message in messages],
+        )
 
     async def consumer(
         self, *, group: str, topics: Sequence[str], member: str
@@ -147,26 +138,34 @@ class PostgresBus:
             for row in rows
         ]
 
-    async def arrival(self, event: asyncio.Event, timeout_s: float) -> None:
-        """Wait until something was published, `timeout_s` at the most."""
+    async def arrival(
+        self, event: asyncio.Event, *, topics: frozenset[str], timeout_s: float
+    ) -> None:
+        """Wait until something was published to `topics`, `timeout_s` at the most.
+
+        What follows at once is waited for a moment: a poll costs the same for one and for many.
+        """
         async with self._opening:
             if self._listener is None or self._listener.is_closed():
                 self._listener = await asyncpg.connect(self._url, **self._options())
                 await self._listener.add_listener(CHANNEL, self._on_notify)
-        self._arrivals.add(event)
+        self._arrivals[event] = topics
         try:
             await asyncio.wait_for(event.wait(), timeout_s)
+            await asyncio.sleep(LINGER_S)
         except TimeoutError:
             return
         finally:
             event.clear()
 
-    def _on_notify(self, *_: object) -> None:
-        for event in self._arrivals:
-            event.set()
+    def _on_notify(self, *notice: object) -> None:
+        """The payload of a notice, its last part, is the topic."""
+        for event, topics in self._arrivals.items():
+            if notice[-1] in topics:
+                event.set()
 
     def stop_listening(self, event: asyncio.Event) -> None:
-        self._arrivals.discard(event)
+        self._arrivals.pop(event, None)
 
     async def rewind(self, *, group: str, topics: Sequence[str]) -> None:
         pool = await self.pool()
@@ -211,13 +210,15 @@ class PostgresConsumer:
         self._positions: dict[Slot, int] = {}
         self._committed: dict[Slot, int] = {}
         self._next_beat = 0.0
+        self._topics = frozenset(topic for topic, _ in slots)
         self._arrived = asyncio.Event()
 
     async def poll(self, *, limit: int, timeout_s: float) -> list[Record]:
         await self._beat()
         records = await self._bus.read(self._positions, limit=limit)
         if not records:
-            await self._bus.arrival(self._arrived, min(timeout_s, HEARTBEAT_S))
+            wait_s = min(timeout_s, HEARTBEAT_S)
+            await self._bus.arrival(self._arrived, topics=self._topics, timeout_s=wait_s)
             records = await self._bus.read(self._positions, limit=limit)
         for record in records:
             self._positions[(record.topic, record.partition)] = record.offset + 1
@@ -288,13 +289,14 @@ class PostgresReader:
         self._positions = dict(start)
         self._end = end
         self._drained = False
+        self._topics = frozenset(topic for topic, _ in start)
         self._arrived = asyncio.Event()
 
     async def poll(self, *, limit: int, timeout_s: float) -> list[Record]:
         records = await self._bus.read(self._positions, limit=limit)
         if not records:
             self._drained = True  # also where the end was forgotten meanwhile
-            await self._bus.arrival(self._arrived, timeout_s)
+            await self._bus.arrival(self._arrived, topics=self._topics, timeout_s=timeout_s)
             records = await self._bus.read(self._positions, limit=limit)
         for record in records:
             self._positions[(record.topic, record.partition)] = record.offset + 1
@@ -310,6 +312,10 @@ class PostgresReader:
 def slots_of(topics: Sequence[str]) -> list[Slot]:
     """Every partition of `topics`, in one fixed order."""
     return [(topic, i) for topic in sorted(topics) for i in range(BY_NAME[topic].partitions)]
+
+
+async def _as_it_is(_: object) -> None:
+    """Nothing to reset: no connection of the pool is given a setting, a cursor or a lock."""
 
 
 def _columns(slots: Sequence[Slot]) -> tuple[list[str], list[int]]:

@@ -1,19 +1,7 @@
 """The SQL of the bus on PostgreSQL. Lists go in as arrays: a statement stays the same."""
 
-LOCK_PARTITIONS = """
-SELECT topic, partition, next_offset FROM log_partitions
-WHERE (topic, partition) IN (SELECT * FROM unnest($1::text[], $2::int[]))
-ORDER BY topic, partition FOR UPDATE
-"""
-APPEND = """
-INSERT INTO log (topic, partition, log_offset, event_id, key, value)
-SELECT * FROM unnest($1::text[], $2::int[], $3::bigint[], $4::uuid[], $5::text[], $6::text[])
-"""
-ADVANCE = """
-UPDATE log_partitions p SET next_offset = n.next_offset
-FROM unnest($1::text[], $2::int[], $3::bigint[]) AS n (topic, partition, next_offset)
-WHERE p.topic = n.topic AND p.partition = n.partition
-"""
+#: One call: see the function in `migrations`.
+APPEND = "SELECT append_records($1::text[], $2::int[], $3::uuid[], $4::text[], $5::text[])"
 READ = """
 SELECT l.topic, l.partition, l.log_offset, l.event_id, l.key, l.value, l.at
 FROM unnest($1::text[], $2::int[], $3::bigint[]) AS w (topic, partition, log_offset)

@@ -5,6 +5,38 @@ from alembic import op
 revision = "0001"
 down_revision = None
 
+#: Appends a batch in one call: its offsets follow each other without a gap, and the partitions are
+#: locked in one order, so that two producers never wait for each other in a ring.
+APPEND = """
+CREATE FUNCTION append_records(
+    topics text[], partitions int[], ids uuid[], keys text[], vals text[]
+) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM FROM log_partitions
+    WHERE (topic, partition) IN (SELECT * FROM unnest(topics, partitions))
+    ORDER BY topic, partition FOR UPDATE;
+
+    INSERT INTO log (topic, partition, log_offset, event_id, key, value)
+    SELECT m.topic, m.partition,
+        p.next_offset - 1
+            + row_number() OVER (PARTITION BY m.topic, m.partition ORDER BY m.place),
+        m.event_id, m.key, m.value
+    FROM unnest(topics, partitions, ids, keys, vals) WITH ORDINALITY
+        AS m (topic, partition, event_id, key, value, place)
+    JOIN log_partitions AS p ON p.topic = m.topic AND p.partition = m.partition;
+
+    UPDATE log_partitions AS p SET next_offset = p.next_offset + n.records
+    FROM (
+        SELECT topic, partition, count(*) AS records
+        FROM unnest(topics, partitions) AS m (topic, partition) GROUP BY topic, partition
+    ) AS n
+    WHERE p.topic = n.topic AND p.partition = n.partition;
+
+    PERFORM pg_notify('bus', topic) FROM (SELECT DISTINCT unnest(topics) AS topic) AS t;
+END
+$$
+"""
+
 STATEMENTS = (
     """
     CREATE TABLE log_partitions (
@@ -47,6 +79,7 @@ STATEMENTS = (
         PRIMARY KEY (group_name, topic, partition)
     ) WITH (fillfactor = 50)
     """,
+    APPEND,
     "GRANT SELECT, INSERT, UPDATE ON log_partitions, group_partitions TO bus",
     "GRANT SELECT, INSERT, DELETE ON log TO bus",
     "GRANT SELECT, INSERT, UPDATE, DELETE ON group_members TO bus",
