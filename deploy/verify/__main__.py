@@ -4,16 +4,19 @@ import argparse
 import asyncio
 import json
 import sys
-from collections.abc import Sequence
-from contextlib import AsyncExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 
 import asyncpg
 
-from deploy import postgres
+from deploy import kafka, postgres
+from deploy.local.bus import OWN, bus_environment, bus_of, close_bus, open_bus
+from deploy.local.options import LocalError
 from deploy.postgres import PostgresError, Server
 from deploy.verify.checks import GRACE, MAX_LISTED, Check, Connections, Finding, all_checks
-from shared.contracts.topics import SERVICES
+from deploy.verify.event_log import EventLog, PostgresLog
+from shared.contracts.topics import BY_NAME, SERVICES
 
 REPORT = "verify.json"
 #: Services that are connected may be writing while the checker reads.
@@ -29,6 +32,18 @@ async def _open(stack: AsyncExitStack, server: Server) -> Connections:
         stack.push_async_callback(connection.close)
         connections[name] = connection
     return connections
+
+
+async def _log(stack: AsyncExitStack, at: Connections, run_dir: Path) -> EventLog:
+    """The log of events, wherever this bank has it."""
+    told = bus_environment(run_dir, url="")
+    if told.get("BUS") != "kafka":
+        return PostgresLog(at["bus"])
+    from deploy.verify.kafka_log import KafkaLog
+
+    log = KafkaLog(told, topics=list(BY_NAME), groups=SERVICES)
+    stack.push_async_callback(log.close)
+    return log
 
 
 async def _look(check: Check, at: Connections, *, patient: bool) -> Finding:
@@ -51,7 +66,8 @@ async def verify(server: Server) -> list[Finding]:
     async with AsyncExitStack() as stack:
         at = await _open(stack, server)
         running = await at["bus"].fetchval(SERVICES_CONNECTED, list(SERVICES))
-        for check in all_checks(SERVICES, running=running):
+        log = await _log(stack, at, server.run_dir)
+        for check in all_checks(SERVICES, log, running=running):
             finding = await _look(check, at, patient=running)
             findings.append(finding)
             _print(finding)
@@ -74,6 +90,19 @@ def _write(path: Path, findings: Sequence[Finding]) -> None:
     path.write_text(json.dumps(report, indent=1) + "\n")
 
 
+@contextmanager
+def _bus(run_dir: Path) -> Iterator[None]:
+    """The bank's own broker, where it has one, runs while the block does."""
+    stopped = bus_of(run_dir).kind == OWN and kafka.alive(run_dir) is None
+    if stopped:
+        open_bus(run_dir, bus_of(run_dir), say=lambda words: print(words, flush=True))
+    try:
+        yield
+    finally:
+        if stopped:
+            close_bus(run_dir)
+
+
 def _server(run_dir: Path) -> tuple[Server, bool]:
     """The bank's database server, and whether it ran already."""
     found = postgres.running(run_dir)
@@ -87,15 +116,16 @@ def _server(run_dir: Path) -> tuple[Server, bool]:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="verify", description=__doc__)
     parser.add_argument("--run", type=Path, default=Path(".run"), help="the bank's folder")
-    run_dir = parser.parse_args().run
+    run_dir = parser.parse_args().run.resolve()
     try:
         server, running = _server(run_dir)
         try:
-            findings = asyncio.run(verify(server))
+            with _bus(run_dir):
+                findings = asyncio.run(verify(server))
         finally:
             if not running:
                 postgres.stop(server)
-    except (PostgresError, asyncpg.PostgresError, OSError) as error:
+    except (PostgresError, LocalError, asyncpg.PostgresError, OSError) as error:
         sys.exit(f"verify: {' '.join(str(error).split())}")
     _write(run_dir / REPORT, findings)
     breaches = sum(len(finding.breaches) for finding in findings)

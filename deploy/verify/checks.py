@@ -11,13 +11,11 @@ from typing import Any
 
 import asyncpg
 
+from deploy.verify.event_log import CHUNK, EventLog
+
 #: Breaches that one check lists; the count says how many there are.
 MAX_LISTED = 20
-#: Inbox rows are kept for a week; what is older was checked while it was there.
-INBOX_AGE = timedelta(days=6)
 GRACE = timedelta(seconds=10)
-#: Rows that one comparison across two databases takes at a time.
-CHUNK = 20_000
 
 Connections = Mapping[str, "asyncpg.Connection[Any]"]
 
@@ -256,7 +254,7 @@ async def consents_add_up(at: Connections) -> Finding:
     )
 
 
-def outbox_reaches_log(service: str, *, running: bool) -> Check:
+def outbox_reaches_log(service: str, log: EventLog, *, running: bool) -> Check:
     """Every outbox row of a service that counts as published is in the log."""
 
     async def check(at: Connections) -> Finding:
@@ -271,10 +269,7 @@ def outbox_reaches_log(service: str, *, running: bool) -> Check:
             counted += len(rows)
             last = rows[-1]["position"]
             published = [row["event_id"] for row in rows if row["published_at"]]
-            known = await at["bus"].fetch(
-                "SELECT event_id FROM log WHERE event_id = ANY ($1)", published
-            )
-            missing = set(published) - {row["event_id"] for row in known}
+            missing = set(published) - await log.known(published)
             breaches += [f"{service}: event {found} is not in the log" for found in missing]
             breaches += [
                 f"{service}: event {row['event_id']} waits to be published"
@@ -286,36 +281,29 @@ def outbox_reaches_log(service: str, *, running: bool) -> Check:
     return check
 
 
-async def inboxes_complete(at: Connections) -> Finding:
+def inboxes_complete(log: EventLog) -> Check:
     """What a consumer group has committed is in its inbox, each record of it."""
-    counted = 0
-    breaches: list[str] = []
-    groups = await at["bus"].fetch(
-        "SELECT group_name, topic, partition, next_offset FROM group_partitions ORDER BY 1, 2, 3"
-    )
-    query = (
-        "SELECT log_offset, event_id FROM log WHERE topic = $1 AND partition = $2"
-        " AND log_offset >= $3 AND log_offset < $4 AND at > now() - $6::interval"
-        " ORDER BY log_offset LIMIT $5"
-    )
-    for group in groups:
-        slot = (group["topic"], group["partition"])
-        name, first, end = group["group_name"], 0, group["next_offset"]
-        while rows := await at["bus"].fetch(query, *slot, first, end, CHUNK, INBOX_AGE):
-            ids = [row["event_id"] for row in rows]
-            counted += len(ids)
-            first = rows[-1]["log_offset"] + 1
-            known = await at[name].fetch(
+
+    async def check(at: Connections) -> Finding:
+        counted = 0
+        breaches: list[str] = []
+        async for done in log.committed():
+            counted += len(done.event_ids)
+            known = await at[done.group].fetch(
                 "SELECT event_id FROM inbox WHERE consumer_group = $1 AND event_id = ANY ($2)",
-                name,
-                ids,
+                done.group,
+                done.event_ids,
             )
-            missing = set(ids) - {row["event_id"] for row in known}
-            breaches += [f"{name}: event {i} of {slot[0]} was committed unseen" for i in missing]
-    return Finding("inboxes are complete", counted, tuple(sorted(breaches)))
+            missing = set(done.event_ids) - {row["event_id"] for row in known}
+            breaches += [
+                f"{done.group}: event {one} of {done.topic} was committed unseen" for one in missing
+            ]
+        return Finding("inboxes are complete", counted, tuple(sorted(breaches)))
+
+    return check
 
 
-def all_checks(services: tuple[str, ...], *, running: bool) -> list[Check]:
+def all_checks(services: tuple[str, ...], log: EventLog, *, running: bool) -> list[Check]:
     """Every check, in the order of the report."""
     return [
         transfers_balance,
@@ -327,6 +315,6 @@ def all_checks(services: tuple[str, ...], *, running: bool) -> list[Check]:
         transfers_have_payments,
         holds_have_payments,
         consents_add_up,
-        *(outbox_reaches_log(service, running=running) for service in services),
-        inboxes_complete,
+        *(outbox_reaches_log(service, log, running=running) for service in services),
+        inboxes_complete(log),
     ]

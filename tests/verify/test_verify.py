@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -60,6 +60,20 @@ class Books:
 
 @pytest.fixture(scope="module")
 async def books(own_bank: Bank) -> Books:
+    async def profiles_committed() -> bool:
+        bus = await own_bank.connect("bus")
+        seen = await bus.fetchval(
+            "SELECT sum(next_offset) FROM group_partitions WHERE group_name = 'profiles'"
+        )
+        await bus.close()
+        return bool(seen)
+
+    return await settled_books(own_bank, profiles_committed=profiles_committed)
+
+
+async def settled_books(
+    own_bank: Bank, *, profiles_committed: Callable[[], Awaitable[bool]]
+) -> Books:
     customer, debtor, creditor = "c-verify", "verify-a", "verify-b"
     async with own_bank.client("ledger", roles=("operator",)) as ledger:
         await open_account(ledger, debtor, holder_id=customer)
@@ -97,12 +111,7 @@ async def books(own_bank: Bank) -> Books:
             await connection.close()
             if waiting:
                 return False
-        bus = await own_bank.connect("bus")
-        seen = await bus.fetchval(
-            "SELECT sum(next_offset) FROM group_partitions WHERE group_name = 'profiles'"
-        )
-        await bus.close()
-        return bool(seen)
+        return await profiles_committed()
 
     await eventually(is_quiet)
     own_bank.stop_services()
