@@ -20,6 +20,7 @@ from deploy.bench.setting import Setting, setting_of
 from deploy.local.bank import reset_bank, running_bank
 from deploy.local.book import load_book
 from deploy.local.options import ROOT, LocalError, read_options
+from deploy.scale.tables import write as write_scale
 
 DOCUMENT = ROOT / "docs/performance.md"
 REPORT = ROOT / ".run/bench.json"
@@ -206,7 +207,8 @@ def _write(figures: list[Figure], cpu: Mapping[str, float]) -> None:
         DOCUMENT,
         f"{_machine()}\n\n{page.table(figures)}\n\n{where}\n\n{page.cpu_table(cpu)}",
     )
-    print(f"written: {REPORT.relative_to(Path.cwd())}, {DOCUMENT.relative_to(Path.cwd())}")
+    pages = (REPORT, DOCUMENT, write_scale(REPORT.parent))
+    print(f"written: {', '.join(str(one.relative_to(ROOT)) for one in pages)}")
 
 
 if __name__ == "__main__":

@@ -1,11 +1,14 @@
 """The model of growth against what queueing theory knows in closed form."""
 
+import json
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deploy.scale.__main__ import tables
 from deploy.scale.model import SERVER_CORES, TARGET, Measured, limits, servers, simulate
+from deploy.scale.tables import read, tables
 
 MEASURED = Measured(
     payments_per_s=100.0,
@@ -69,3 +72,13 @@ class TestTables:
         assert "| 1,000 times | 100,000 | 834 | 667 | 667 |" in text
         assert "advisor" not in text, "what a payment does not use"
         assert "| the relay of payments | 2,000 | 20 |" in text
+
+    def test_come_from_what_the_bench_left(self, tmp_path: Path):
+        figures = {"payment.end_to_end.16": 150.0, "events.profiles.postgres": 6_000.0}
+        listed = [{"name": name, "value": value} for name, value in figures.items()]
+        (tmp_path / "bench.json").write_text(json.dumps(listed))
+        (tmp_path / "bench_cpu.json").write_text(json.dumps({"gateway": 2.5}))
+        found = read(tmp_path)
+        assert (found.payments_per_s, found.events_per_s) == (150.0, 6_000.0)
+        assert found.cpu_ms == {"gateway": 2.5}
+        assert found.window_us > 0
