@@ -53,7 +53,7 @@ def partner_with(scope: str) -> Callable[..., Awaitable[PartnerCaller]]:
             issuer=own.settings.public_url,
             now=now,
         )
-        async with context.database.transaction() as session:
+        async with context.database.statement() as session:
             verdict = await service.admit(session, grant=grant, proof=proof, limiter=own.limiter)
         if not verdict.allowed:
             raise service.too_many(verdict)

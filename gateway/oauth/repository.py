@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, exists, select
+from sqlalchemy import Select, bindparam, delete, exists, select
 from sqlalchemy.dialects.postgresql import insert
 
 from gateway.models import partners, token_keys, used_ids
@@ -24,6 +24,25 @@ class Admission:
     rate_limit_per_minute: int
 
 
+def _admit() -> Select[tuple[bool, str, int]]:
+    used = (
+        insert(used_ids)
+        .values(id_hash=bindparam("id_hash"), kept_until=bindparam("kept_until"))
+        .on_conflict_do_nothing()
+        .returning(used_ids.c.id_hash)
+        .cte("used")
+    )
+    return (
+        select(exists(select(used.c.id_hash)), partners.c.state, partners.c.rate_limit_per_minute)
+        .where(partners.c.partner_id == bindparam("of_partner"))
+        .add_cte(used)
+    )
+
+
+#: Of every call of a partner, so it is built once: building it costs more than running it.
+_ADMIT = _admit()
+
+
 async def use_id(session: Session, *, id_hash: bytes, kept_until: datetime) -> bool:
     """Remember an id; False where it was used before."""
     statement = (
@@ -39,20 +58,9 @@ async def admit(
     session: Session, *, partner_id: str, id_hash: bytes, kept_until: datetime
 ) -> Admission | None:
     """Remember the proof's id and read the partner, in one statement; None: no such partner."""
-    used = (
-        insert(used_ids)
-        .values(id_hash=id_hash, kept_until=kept_until)
-        .on_conflict_do_nothing()
-        .returning(used_ids.c.id_hash)
-        .cte("used")
-    )
-    statement = (
-        select(exists(select(used.c.id_hash)), partners.c.state, partners.c.rate_limit_per_minute)
-        .where(partners.c.partner_id == partner_id)
-        .add_cte(used)
-    )
-    row = (await session.execute(statement)).first()
-    return Admission(*row) if row else None
+    values = {"of_partner": partner_id, "id_hash": id_hash, "kept_until": kept_until}
+    row = (await session.execute(_ADMIT, values)).first()
+    return Admission(row[0], row[1], row[2]) if row else None
 
 
 async def insert_token_key(

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, delete, func, or_, select, update
+from sqlalchemy import LargeBinary, Row, bindparam, delete, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from gateway.models import payment_claims as claims
@@ -28,28 +28,46 @@ def _claim(row: Row[Any]) -> Claim:
     )
 
 
+#: Statements of every payment are built once: building one costs more than running it.
+_INSERT = (
+    insert(claims)
+    .on_conflict_do_nothing(constraint="payment_claims_key")
+    .returning(claims.c.payment_id)
+)
+_STORE_REPLY = (
+    update(claims)
+    .where(claims.c.payment_id == bindparam("of_payment"))
+    .values(
+        reply=func.coalesce(claims.c.reply, bindparam("said", type_=LargeBinary)),
+        attempt_until=None,
+    )
+    .returning(claims.c.reply)
+)
+_MOVE = (
+    update(claims)
+    .where(claims.c.payment_id == bindparam("of_payment"), claims.c.state == "reserved")
+    .values(state=bindparam("to"))
+    .returning(claims.c.consent_id, claims.c.amount_minor)
+)
+
+
 async def insert_claim(session: Session, *, claim: Claim) -> bool:
     """False where the partner used the key before. Waits for another that is being written."""
-    statement = (
-        insert(claims)
-        .values(
-            payment_id=claim.payment_id,
-            partner_id=claim.partner_id,
-            idempotency_key=claim.idempotency_key,
-            body_hash=claim.body_hash,
-            consent_id=claim.consent_id,
-            amount_minor=claim.amount_minor,
-            state=claim.state,
-            attempt_until=claim.attempt_until,
-            attempts=claim.attempts,
-            reply=claim.reply,
-            created_at=claim.created_at,
-            checked_at=claim.created_at,
-        )
-        .on_conflict_do_nothing(constraint="payment_claims_key")
-        .returning(claims.c.payment_id)
-    )
-    return (await session.execute(statement)).first() is not None
+    values = {
+        "payment_id": claim.payment_id,
+        "partner_id": claim.partner_id,
+        "idempotency_key": claim.idempotency_key,
+        "body_hash": claim.body_hash,
+        "consent_id": claim.consent_id,
+        "amount_minor": claim.amount_minor,
+        "state": claim.state,
+        "attempt_until": claim.attempt_until,
+        "attempts": claim.attempts,
+        "reply": claim.reply,
+        "created_at": claim.created_at,
+        "checked_at": claim.created_at,
+    }
+    return (await session.execute(_INSERT, values)).first() is not None
 
 
 async def lock_claim(session: Session, *, partner_id: str, key: str) -> Claim | None:
@@ -86,13 +104,7 @@ async def end_attempt(session: Session, *, payment_id: UUID) -> None:
 
 async def store_reply(session: Session, *, payment_id: UUID, reply: bytes) -> bytes | None:
     """The reply that counts: the first one stored. None where the claim is gone."""
-    statement = (
-        update(claims)
-        .where(claims.c.payment_id == payment_id)
-        .values(reply=func.coalesce(claims.c.reply, reply), attempt_until=None)
-        .returning(claims.c.reply)
-    )
-    row = (await session.execute(statement)).first()
+    row = (await session.execute(_STORE_REPLY, {"of_payment": payment_id, "said": reply})).first()
     return bytes(row.reply) if row else None
 
 
@@ -100,13 +112,7 @@ async def move_reserved(
     session: Session, *, payment_id: UUID, to: ClaimState
 ) -> tuple[UUID, int] | None:
     """Consent and amount of a claim that was `reserved` until now; None for any other."""
-    statement = (
-        update(claims)
-        .where(claims.c.payment_id == payment_id, claims.c.state == "reserved")
-        .values(state=to)
-        .returning(claims.c.consent_id, claims.c.amount_minor)
-    )
-    row = (await session.execute(statement)).first()
+    row = (await session.execute(_MOVE, {"of_payment": payment_id, "to": to})).first()
     return (row.consent_id, row.amount_minor) if row else None
 
 

@@ -6,8 +6,9 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Integer, and_, literal, select, update
+from sqlalchemy import Integer, and_, bindparam, literal, select, update
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.sql.dml import ReturningInsert
 
 from services.payments.domain import Payment, State
 from services.payments.models import payees, payments, standing_orders
@@ -37,15 +38,42 @@ def _payment(row: Any) -> Payment:
     return Payment(**values)
 
 
+#: Statements of every payment are built once: building one costs more than running it.
+_INSERT = insert(payments).on_conflict_do_nothing().returning(payments.c.payment_id)
+_STORE = (
+    update(payments)
+    .where(payments.c.payment_id == bindparam("of_payment"))
+    .where(payments.c.state == bindparam("state_before"))
+    .where(payments.c.verdict.is_not_distinct_from(bindparam("verdict_before")))
+    .values({name: bindparam(name) for name in (*_CHANGING, "reason_codes")})
+    .returning(
+        payments.c.customer_id,
+        payments.c.creditor_account,
+        payments.c.creditor_name,
+        payments.c.updated_at,
+    )
+)
+
+
+def _counting_the_payee() -> ReturningInsert[tuple[str]]:
+    settled = _STORE.cte("settled")
+    new = insert(payees).from_select(
+        ["customer_id", "account_id", "name", "first_paid_at", "payments"],
+        select(*settled.c, literal(1, Integer)),
+    )
+    return new.on_conflict_do_update(
+        index_elements=[payees.c.customer_id, payees.c.account_id],
+        set_={"name": new.excluded.name, "payments": payees.c.payments + 1},
+    ).returning(payees.c.account_id)
+
+
+_STORE_SETTLED = _counting_the_payee()
+
+
 async def insert_payment(session: Session, payment: Payment) -> bool:
     """Store a received payment; False where its id is taken, after whoever took it committed."""
-    statement = (
-        insert(payments)
-        .values(asdict(payment) | {"reason_codes": list(payment.reason_codes)})
-        .on_conflict_do_nothing()
-        .returning(payments.c.payment_id)
-    )
-    return (await session.execute(statement)).first() is not None
+    values = asdict(payment) | {"reason_codes": list(payment.reason_codes)}
+    return (await session.execute(_INSERT, values)).first() is not None
 
 
 async def find(session: Session, payment_id: UUID, *, lock: bool = False) -> Payment | None:
@@ -60,32 +88,14 @@ async def store(session: Session, *, before: Payment, after: Payment) -> bool:
     State and verdict together never come back to what they were, so they are the version. With
     a settled payment its payee is counted, in the same statement.
     """
-    values = {name: getattr(after, name) for name in _CHANGING}
-    changed = (
-        update(payments)
-        .where(payments.c.payment_id == before.payment_id)
-        .where(payments.c.state == before.state)
-        .where(payments.c.verdict.is_not_distinct_from(before.verdict))
-        .values(values | {"reason_codes": list(after.reason_codes)})
-        .returning(
-            payments.c.customer_id,
-            payments.c.creditor_account,
-            payments.c.creditor_name,
-            payments.c.updated_at,
-        )
-    )
-    if after.state != "settled":
-        return (await session.execute(changed)).first() is not None
-    settled = changed.cte("settled")
-    new = insert(payees).from_select(
-        ["customer_id", "account_id", "name", "first_paid_at", "payments"],
-        select(*settled.c, literal(1, Integer)),
-    )
-    counted = new.on_conflict_do_update(
-        index_elements=[payees.c.customer_id, payees.c.account_id],
-        set_={"name": new.excluded.name, "payments": payees.c.payments + 1},
-    ).returning(payees.c.account_id)
-    return (await session.execute(counted)).first() is not None
+    values = {name: getattr(after, name) for name in _CHANGING} | {
+        "reason_codes": list(after.reason_codes),
+        "of_payment": before.payment_id,
+        "state_before": before.state,
+        "verdict_before": before.verdict,
+    }
+    statement = _STORE_SETTLED if after.state == "settled" else _STORE
+    return (await session.execute(statement, values)).first() is not None
 
 
 async def claim_due(

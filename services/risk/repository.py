@@ -67,31 +67,30 @@ async def decision(session: Session, decision_id: UUID) -> StoredDecision | None
     return None if row is None else _decision(row)
 
 
+#: Built once: building it costs more than running it.
+_INSERT = insert(decisions).on_conflict_do_nothing().returning(decisions.c.decision_id)
+
+
 async def insert_decision(session: Session, made: StoredDecision) -> bool:
     """Store the decision; False where another call stored one under that id meanwhile."""
-    statement = (
-        insert(decisions)
-        .values(
-            decision_id=made.decision_id,
-            customer_id=made.customer_id,
-            product=made.product,
-            body_hash=made.body_hash,
-            outcome=made.outcome,
-            score=made.score,
-            reason_codes=list(made.reason_codes),
-            policy=made.policy,
-            model=made.model,
-            model_sha256=made.model_sha256,
-            degraded=list(made.degraded),
-            features=dict(made.features),
-            elapsed_us=made.elapsed_us,
-            windows_age_ms=made.windows_age_ms,
-            decided_at=made.decided_at,
-        )
-        .on_conflict_do_nothing()
-        .returning(decisions.c.decision_id)
-    )
-    return (await session.execute(statement)).first() is not None
+    values = {
+        "decision_id": made.decision_id,
+        "customer_id": made.customer_id,
+        "product": made.product,
+        "body_hash": made.body_hash,
+        "outcome": made.outcome,
+        "score": made.score,
+        "reason_codes": list(made.reason_codes),
+        "policy": made.policy,
+        "model": made.model,
+        "model_sha256": made.model_sha256,
+        "degraded": list(made.degraded),
+        "features": dict(made.features),
+        "elapsed_us": made.elapsed_us,
+        "windows_age_ms": made.windows_age_ms,
+        "decided_at": made.decided_at,
+    }
+    return (await session.execute(_INSERT, values)).first() is not None
 
 
 async def insert_listed(session: Session, row: ListedRow) -> bool:

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select, text, update
+from sqlalchemy import bindparam, select, text, update
 
 from services.ledger.domain import BalanceRow
 from services.ledger.holds.domain import HoldRow, HoldState
@@ -34,10 +34,8 @@ _LOCK = text(
 
 
 async def hold(session: Session, hold_id: UUID, *, lock: bool = False) -> HoldRow | None:
-    statement = select(holds).where(holds.c.hold_id == hold_id)
-    if lock:
-        statement = statement.with_for_update()
-    row = (await session.execute(statement)).first()
+    statement = _HOLD_LOCKED if lock else _HOLD
+    row = (await session.execute(statement, {"id": hold_id})).first()
     return _hold(row) if row else None
 
 
@@ -55,24 +53,40 @@ def _hold(row: Any) -> HoldRow:
     )
 
 
+_destination = accounts.alias("destination")
+#: Of every payment, so it is built once: building it costs more than running it.
+_SIDES = (
+    select(
+        accounts.c.currency,
+        accounts.c.frozen,
+        accounts.c.floor_minor,
+        balances.c.posted_minor,
+        balances.c.held_minor,
+        _destination.c.currency.label("destination_currency"),
+    )
+    .join(balances, balances.c.account_id == accounts.c.account_id)
+    .outerjoin(_destination, _destination.c.account_id == bindparam("destination"))
+    .where(accounts.c.account_id == bindparam("account"))
+    .with_for_update(of=balances)
+)
+_HOLD = select(holds).where(holds.c.hold_id == bindparam("id"))
+_HOLD_LOCKED = _HOLD.with_for_update()
+_FREE = (
+    update(balances)
+    .where(balances.c.account_id == bindparam("account"))
+    .values(held_minor=balances.c.held_minor - bindparam("freed"))
+)
+_END = (
+    update(holds)
+    .where(holds.c.hold_id == bindparam("id"))
+    .values(state=bindparam("to"), transfer_id=bindparam("by"))
+)
+
+
 async def sides_locked(session: Session, account_id: str, destination_id: str) -> Any | None:
     """The account to be debited, its balance locked, and the destination's currency."""
-    destination = accounts.alias("destination")
-    statement = (
-        select(
-            accounts.c.currency,
-            accounts.c.frozen,
-            accounts.c.floor_minor,
-            balances.c.posted_minor,
-            balances.c.held_minor,
-            destination.c.currency.label("destination_currency"),
-        )
-        .join(balances, balances.c.account_id == accounts.c.account_id)
-        .outerjoin(destination, destination.c.account_id == destination_id)
-        .where(accounts.c.account_id == account_id)
-        .with_for_update(of=balances)
-    )
-    return (await session.execute(statement)).first()
+    values = {"account": account_id, "destination": destination_id}
+    return (await session.execute(_SIDES, values)).first()
 
 
 def balance_of(row: Any) -> BalanceRow:
@@ -102,16 +116,8 @@ async def end(
     session: Session, row: HoldRow, *, state: HoldState, transfer_id: UUID | None = None
 ) -> None:
     """Leave `placed` for good and free the whole amount."""
-    await session.execute(
-        update(balances)
-        .where(balances.c.account_id == row.account_id)
-        .values(held_minor=balances.c.held_minor - row.amount_minor)
-    )
-    await session.execute(
-        update(holds)
-        .where(holds.c.hold_id == row.hold_id)
-        .values(state=state, transfer_id=transfer_id)
-    )
+    await session.execute(_FREE, {"account": row.account_id, "freed": row.amount_minor})
+    await session.execute(_END, {"id": row.hold_id, "to": state, "by": transfer_id})
 
 
 async def extend(session: Session, hold_id: UUID, *, expires_at: datetime) -> None:
