@@ -24,7 +24,7 @@ class Admission:
     rate_limit_per_minute: int
 
 
-def _admit() -> Select[tuple[bool, str, int]]:
+def _admit() -> Select[bool, str, int]:
     used = (
         insert(used_ids)
         .values(id_hash=bindparam("id_hash"), kept_until=bindparam("kept_until"))
@@ -60,7 +60,7 @@ async def admit(
     """Remember the proof's id and read the partner, in one statement; None: no such partner."""
     values = {"of_partner": partner_id, "id_hash": id_hash, "kept_until": kept_until}
     row = (await session.execute(_ADMIT, values)).first()
-    return Admission(row[0], row[1], row[2]) if row else None
+    return Admission(*row) if row else None
 
 
 async def insert_token_key(

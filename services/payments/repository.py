@@ -55,7 +55,7 @@ _STORE = (
 )
 
 
-def _counting_the_payee() -> ReturningInsert[tuple[str]]:
+def _counting_the_payee() -> ReturningInsert[str]:
     settled = _STORE.cte("settled")
     new = insert(payees).from_select(
         ["customer_id", "account_id", "name", "first_paid_at", "payments"],

@@ -176,6 +176,18 @@ class TestMembers:
         await one.close()
         assert await share(bus, told, [two], of=1) == [set(range(PARTITIONS))]
 
+    async def test_that_join_take_nothing_that_another_is_working_on(
+        self, bus: Bus, told: Told, join: Join
+    ):
+        await told.publish(bus, 20)
+        one = await join("one")
+        await collect(one, 20)
+        two = await join("two")
+        for _ in range(3):
+            assert await two.poll(limit=100, timeout_s=0.05) == []
+        await one.commit()
+        await share(bus, told, [one, two], of=2)
+
     async def test_get_each_record_once_while_nobody_comes_or_goes(
         self, bus: Bus, told: Told, join: Join
     ):
