@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import json
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import AsyncExitStack, contextmanager
@@ -115,7 +116,12 @@ def _server(run_dir: Path) -> tuple[Server, bool]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="verify", description=__doc__)
-    parser.add_argument("--run", type=Path, default=Path(".run"), help="the bank's folder")
+    parser.add_argument(
+        "--run",
+        type=Path,
+        default=Path(os.environ.get("RUN_DIR") or ".run"),
+        help="the bank's folder",
+    )
     run_dir = parser.parse_args().run.resolve()
     try:
         server, running = _server(run_dir)
