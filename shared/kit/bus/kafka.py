@@ -177,8 +177,8 @@ class KafkaBus(_Threaded):
         at = {slot: max(first[slot].offset, getattr(done.get(slot), "offset", 0)) for slot in slots}
         return sum(end[slot].offset - at[slot] for slot in slots)
 
-    async def forget(self, *, topic: str, before: datetime) -> int:  # noqa: ARG002 - the broker does
-        return 0
+    async def forget(self, *, topic: str, before: datetime) -> int:  # noqa: ARG002
+        return 0  # the broker does it, by the topic's retention
 
     async def close(self) -> None:
         # Beside the thread, not on it: a publish that waits for a broker ends with its producer.
