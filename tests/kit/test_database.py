@@ -15,6 +15,7 @@ from tests.kit.proxy import Proxy
 from tests.kit.support import Kit, plain
 
 ADD = text("INSERT INTO effects (word, number) VALUES ('w', 1)")
+BACKEND = text("SELECT pg_backend_pid()")
 END_MYSELF = text("SELECT pg_terminate_backend(pg_backend_pid())")
 
 
@@ -152,3 +153,31 @@ class TestTransaction:
                     {"word": "13800138000", "zero": 0},
                 )
         assert "13800138000" not in str(refused.value)
+
+
+class TestStatement:
+    async def test_commits_by_itself(self, database: Database, emptied: Kit):
+        with pytest.raises(ZeroDivisionError):
+            async with database.statement() as session:
+                await session.execute(ADD)
+                raise ZeroDivisionError
+        assert await effects(emptied) == 1
+
+    async def test_leaves_transactions_on_its_connection_whole(self, emptied: Kit):
+        small = emptied.database(pool_size=1)
+        for _ in range(2):
+            async with small.statement() as session:
+                alone = await session.scalar(BACKEND)
+            with pytest.raises(ZeroDivisionError):
+                async with small.transaction() as session:
+                    assert await session.scalar(BACKEND) == alone
+                    await session.execute(ADD)
+                    raise ZeroDivisionError
+        await small.close()
+        assert await effects(emptied) == 0
+
+    async def test_tells_that_the_server_is_away(self, cuttable: Database, proxy: Proxy):
+        await proxy.cut()
+        with pytest.raises(Unavailable):
+            async with cuttable.statement() as session:
+                await session.execute(ADD)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from urllib.parse import urlsplit
 
 import pytest
@@ -61,16 +61,13 @@ class TestHead:
         "part", [b"x: " + b"a" * 65_000, b"x: " + b"a" * 999 + b"\r\n"], ids=["one", "many"]
     )
     async def test_without_an_end_is_refused(self, tiny: Tiny, part: bytes):
-        _, writer = await connect(tiny)
+        reader, writer = await connect(tiny)
         try:
-            writer.write(HEAD)
-            sent = 0
-            with pytest.raises(ConnectionError):
-                while sent < 50 * MAX_HEAD_BYTES:
-                    writer.write(part)
-                    await writer.drain()
-                    sent += len(part)
-                raise AssertionError(f"{sent} bytes were taken")
+            writer.write(HEAD + part * (3 * MAX_HEAD_BYTES // len(part)))
+            # The server closes with bytes unread, so its answer may not get through.
+            with suppress(ConnectionError):
+                said = await asyncio.wait_for(reader.read(), 20)
+                assert said.startswith(b"HTTP/1.1 400") or said == b""
         finally:
             writer.close()
 

@@ -23,7 +23,8 @@ BEGIN
         m.event_id, m.key, m.value
     FROM unnest(topics, partitions, ids, keys, vals) WITH ORDINALITY
         AS m (topic, partition, event_id, key, value, place)
-    JOIN log_partitions AS p ON p.topic = m.topic AND p.partition = m.partition;
+    -- LEFT: a record without its partition must fail, not vanish.
+    LEFT JOIN log_partitions AS p ON p.topic = m.topic AND p.partition = m.partition;
 
     UPDATE log_partitions AS p SET next_offset = p.next_offset + n.records
     FROM (
