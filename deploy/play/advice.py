@@ -46,10 +46,13 @@ class Advice:
         self._customer.put("/v1/me/marketing-consent", {"granted": True})
 
         def offered() -> dict[str, Any] | None:
+            if self._customer.get("/v1/me/profile")["grade"] != self._grade:
+                return None
             offer: dict[str, Any] = self._customer.get("/v1/me/offer")
             return offer if offer["personalized"] else None
 
-        offer = wait_for(offered, seconds=OFFER_WAIT_S, missing="the offer is not personal")
+        missing = f"no personal offer that knows the grade {self._grade}"
+        offer = wait_for(offered, seconds=OFFER_WAIT_S, missing=missing)
         if offer["kind"] == "investment":
             reason = offer["reason"]["en"]
             expect(self._grade in reason, f"the reason does not name the grade: {reason}")
