@@ -1,4 +1,4 @@
-"""A relay that dies by SIGKILL between publishing and marking: `python -m tests.kit.dying_relay`."""
+"""A relay that dies by SIGKILL between publish and mark: `python -m tests.kit.dying_relay`."""
 
 import asyncio
 import os

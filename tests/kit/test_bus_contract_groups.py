@@ -48,7 +48,7 @@ async def share(bus: Bus, told: Told, members: list[Consumer], *, of: int) -> li
         apart = sum(map(len, got)) == PARTITIONS
         return got if whole and apart and sum(map(bool, got)) == of else None
 
-    found = await eventually(one_round, every_s=0.2)
+    found = await eventually(one_round, every_s=0.2, within_s=60)
     assert isinstance(found, list)
     return found
 

@@ -1,4 +1,4 @@
-"""What outbox and relay promise: what was committed is published, in order per key, at least once."""
+"""What outbox and relay promise: what was committed is published, in order of its key."""
 
 import asyncio
 import sys
