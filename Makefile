@@ -55,7 +55,7 @@ chaos: bank-environment ## Kill parts of a bank at random under payments, then r
 	@$(RUN) -m deploy.chaos --seconds $(if $(SECONDS),$(SECONDS),600) $(ARGS)
 
 test: dev-environment ## Run all tests [ARGS="tests/ledger"]
-	@$(RUN) -m pytest $(ARGS)
+	@env -u PORT -u RUN_DIR -u CUSTOMERS -u SEED -u BOOK -u ONCE -u ROLES -u BUS $(RUN) -m pytest $(ARGS)
 
 check: dev-environment ## Style, types and the structure of imports
 	@$(RUN) -m ruff check . && $(RUN) -m ruff format --check . && $(RUN) -m mypy \

@@ -15,7 +15,9 @@ A file is not passed on to child processes and does not show in a list of contai
 class Settings(BaseSettings):
     """Base of each service's settings; a subclass fixes `service` and adds its own fields."""
 
-    model_config = SettingsConfigDict(extra="ignore", frozen=True, secrets_dir=SECRETS_DIR)
+    model_config = SettingsConfigDict(
+        extra="ignore", frozen=True, env_ignore_empty=True, secrets_dir=SECRETS_DIR
+    )
 
     service: str
     database_url: SecretStr

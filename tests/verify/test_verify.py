@@ -34,7 +34,9 @@ class Books:
     creditor: str
 
     def verify(self) -> tuple[int, str, list[dict[str, Any]]]:
-        """Run the command as an operator would; its exit code, what it said, its report."""
+        """Run the command as an operator would; its exit code, what it said, its report, if any."""
+        written = self.bank.folder / "verify.json"
+        written.unlink(missing_ok=True)
         done = subprocess.run(
             [sys.executable, "-m", "deploy.verify", "--run", str(self.bank.folder)],
             cwd=ROOT,
@@ -43,7 +45,7 @@ class Books:
             timeout=120,
             check=False,
         )
-        report = json.loads((self.bank.folder / "verify.json").read_text())
+        report = json.loads(written.read_text()) if written.exists() else []
         return done.returncode, done.stdout + done.stderr, report
 
     async def plant(self, database: str, *statements: str) -> None:
