@@ -23,7 +23,7 @@ collect_ignore = [] if os.geteuid() == 0 else ["test_as_root.py"]
 FAST = {"fsync": "off", "shared_buffers": "16MB"}
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def system_folder() -> Iterator[Path]:
     """Stands for /var/lib/tongbao, so that a test run as root leaves no trace on the machine."""
     base = Path(tempfile.mkdtemp(prefix="tongbao-test-"))
@@ -52,7 +52,7 @@ def open_run_dir() -> Iterator[Path]:
     shutil.rmtree(base)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def lasting_run_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("lasting") / ".run"
     yield folder
@@ -71,7 +71,7 @@ def fresh(run_dir: Path) -> postgres.Server:
     return postgres.start(run_dir, settings=FAST)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def query() -> Iterator[Query]:
     """Run statements on one connection, as one transaction each; the rows of the last one.
 
@@ -95,7 +95,7 @@ def query() -> Iterator[Query]:
         yield in_thread
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def parents_rights() -> Callable[[Path], dict[str, tuple[int, int, int]]]:
     """Mode and owners of every folder above a path."""
 
