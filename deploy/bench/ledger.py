@@ -14,8 +14,8 @@ import aiohttp
 from deploy.bench.load import closed_loop
 from deploy.bench.setting import Setting, service_token
 from services.ledger.main import build
-from services.ledger.posting_queue import postings_of
-from services.ledger.service import post_transfers
+from services.ledger.queues import queues_of
+from services.ledger.service import order_of, post_transfers
 from services.ledger.settings import LedgerSettings
 from shared.contracts.http.ledger import Leg, PostTransfer, PostTransfers
 from shared.kit.app import Context
@@ -83,10 +83,10 @@ async def single(setting: Setting, *, seconds: float) -> float:
     """Transfers a second, each asked for alone by one of 64 callers."""
     random = Random(1)  # noqa: S311 - a load, not a secret
     async with ledger_context(setting, setting.run_dir / "logs/bench.jsonl") as context:
-        queue = postings_of(context)
+        queue = queues_of(context).transfers
 
         async def post() -> bool:
-            await queue.post(transfer(random))
+            await queue.submit(order_of(transfer(random), now=context.clock()))
             return True
 
         load = await closed_loop(post, connections=IN_FLIGHT, seconds=seconds)

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Path, Query, Response
 
 from services.ledger import service
 from services.ledger.accounts import service as accounts
-from services.ledger.posting_queue import postings_of
+from services.ledger.queues import queues_of
 from shared.contracts.http import ledger as contract
 from shared.contracts.values import AccountId, CustomerId
 from shared.kit.app import Ctx
@@ -176,7 +176,7 @@ async def statement(
 
 @router.post("/transfers", status_code=201)
 async def post_transfer(body: contract.PostTransfer, context: Ctx, _: Poster) -> contract.Transfer:
-    return await postings_of(context).post(body)
+    return await queues_of(context).transfers.submit(service.order_of(body, now=context.clock()))
 
 
 @router.post("/transfers/bulk", response_model=contract.BulkResult)

@@ -5,7 +5,7 @@ from fastapi import FastAPI
 from services.ledger import api
 from services.ledger.holds import api as holds_api
 from services.ledger.holds import service as holds
-from services.ledger.posting_queue import posting
+from services.ledger.queues import queues
 from services.ledger.settings import LedgerSettings
 from shared.kit.app import Context, Job, create_app, serve
 
@@ -24,7 +24,7 @@ def build(settings: LedgerSettings) -> FastAPI:
         settings,
         routers=[api.router, holds_api.router],
         jobs=[Job("expire-holds", settings.expire_holds_every_s, expire_holds)],
-        resources=posting,
+        resources=queues,
     )
 
 

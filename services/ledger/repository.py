@@ -1,6 +1,6 @@
 """The ledger's SQL."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, Literal
 from uuid import UUID
@@ -21,14 +21,15 @@ from services.ledger.domain import (
 from services.ledger.models import accounts, balances, chart, postings, transfers
 from shared.kit.database import Session
 
-#: One call a batch: see `migrations/sql/0001_post_transfers.sql`.
+#: One call a batch, with its events: see `migrations/sql/0002_post_transfers.sql`.
 _POST = text(
-    "SELECT * FROM post_transfers("
+    "SELECT * FROM post_and_tell("
     "CAST(:ids AS uuid[]), CAST(:kinds AS text[]), CAST(:value_dates AS date[]),"
     "CAST(:booking_dates AS date[]), CAST(:refs AS text[]), CAST(:reversed AS uuid[]),"
     "CAST(:hashes AS bytea[]), CAST(:leg_counts AS smallint[]), CAST(:leg_of AS int[]),"
     "CAST(:leg_account AS text[]), CAST(:leg_amount AS bigint[]),"
-    "CAST(:leg_currency AS text[]), CAST(:recorded AS timestamptz))"
+    "CAST(:leg_currency AS text[]), CAST(:recorded AS timestamptz),"
+    "CAST(:event_ids AS uuid[]), CAST(:traces AS text[]), :form, :leg_form, :topic, :said_at)"
 )
 
 _ACCOUNT = (
@@ -45,8 +46,13 @@ _ACCOUNT = (
 )
 
 
-async def post(session: Session, batch: Sequence[Transfer], *, now: datetime) -> list[Outcome]:
-    """Post a batch in order, each transfer for itself. No id may stand in it twice."""
+async def post(
+    session: Session, batch: Sequence[Transfer], *, now: datetime, telling: Mapping[str, object]
+) -> list[Outcome]:
+    """Post a batch in order, each transfer for itself, and tell of what was posted.
+
+    No id may stand in it twice; `telling` has one event id and one trace for each.
+    """
     legs = [(place, leg) for place, item in enumerate(batch, 1) for leg in item.legs]
     row = (
         await session.execute(
@@ -65,6 +71,7 @@ async def post(session: Session, batch: Sequence[Transfer], *, now: datetime) ->
                 "leg_amount": [leg.amount_minor for _, leg in legs],
                 "leg_currency": [leg.currency for _, leg in legs],
                 "recorded": now,
+                **telling,
             },
         )
     ).one()

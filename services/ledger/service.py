@@ -22,7 +22,7 @@ from services.ledger.domain import (
     check_balanced,
     reversed_legs,
 )
-from shared.contracts.events.ledger import PostedLeg, TransferPosted
+from services.ledger.events import telling
 from shared.contracts.http import ledger as contract
 from shared.kit import outbox, tracing
 from shared.kit.auth import Caller
@@ -60,8 +60,8 @@ async def post_orders(
     Gives for each what was posted, now or before, or the error that refused it.
     """
     batch = [order.item for order in orders]
-    outcomes = await repository.post(session, batch, now=now)
-    await _tell(session, batch, outcomes, now=now, traces=[order.trace for order in orders])
+    told = telling(now=now, traces=[order.trace for order in orders])
+    outcomes = await repository.post(session, batch, now=now, telling=told)
     replies: list[contract.Transfer | BankError] = []
     for item, outcome in zip(batch, outcomes, strict=True):
         if outcome.posted is not None:
@@ -88,9 +88,9 @@ async def post_transfers(
         item.transfer_id: refusal for item in batch if (refusal := _unbalanced(item)) is not None
     }
     sound = [item for item in batch if item.transfer_id not in unbalanced]
-    outcomes = await repository.post(session, sound, now=now) if sound else []
+    told = telling(now=now, traces=[tracing.current()] * len(sound))
+    outcomes = await repository.post(session, sound, now=now, telling=told) if sound else []
     by_id = {item.transfer_id: outcome for item, outcome in zip(sound, outcomes, strict=True)}
-    await _tell(session, sound, outcomes, now=now)
     again = [key for key, outcome in by_id.items() if outcome.kind == "duplicate"]
     known = await repository.postings_of(session, again) if again else {}
     items = []
@@ -106,10 +106,10 @@ async def post_transfers(
 
 async def post_one(session: Session, item: Transfer, *, now: datetime) -> Outcome:
     """Post one transfer, or raise what refused it. A repeated one is a `duplicate`."""
-    (outcome,) = await repository.post(session, [item], now=now)
+    told = telling(now=now, traces=[tracing.current()])
+    (outcome,) = await repository.post(session, [item], now=now, telling=told)
     if outcome.kind in {"conflict", "refused"}:
         raise _refusal(outcome)
-    await _tell(session, [item], [outcome], now=now)
     return outcome
 
 
@@ -229,9 +229,17 @@ def _unbalanced(item: Transfer) -> BankError | None:
 def _refusal(outcome: Outcome) -> BankError:
     """The error of an outcome that posted nothing."""
     if outcome.refused is None:
-        return TransferExists(field="transfer_id", expected="an id that no other transfer has")
-    error = REFUSALS[outcome.refused.code]
-    leg = outcome.refused.leg
+        return id_taken()
+    return refused(outcome.refused.code, leg=outcome.refused.leg)
+
+
+def id_taken() -> BankError:
+    return TransferExists(field="transfer_id", expected="an id that no other transfer has")
+
+
+def refused(code: str, *, leg: int | None) -> BankError:
+    """The error by the database's code; `leg` is the place of the leg at fault, from 0."""
+    error = REFUSALS[code]
     return error(field=None if leg is None else f"legs.{leg}.account_id", expected=error.title)
 
 
@@ -252,46 +260,3 @@ def _bulk_item(item: Transfer, outcome: Outcome, known: list[int]) -> contract.B
         outcome="posted" if outcome.posted else "duplicate",
         balances=balances,
     )
-
-
-async def _tell(
-    session: Session,
-    batch: Sequence[Transfer],
-    outcomes: Sequence[Outcome],
-    *,
-    now: datetime,
-    traces: Sequence[Trace | None] | None = None,
-) -> None:
-    """Tell of what was posted; `traces` are parallel to `batch`."""
-    of_trace = traces or [tracing.current()] * len(batch)
-    events = [
-        TransferPosted(
-            transfer_id=item.transfer_id,
-            kind=item.kind,
-            value_date=item.value_date,
-            booking_date=item.booking_date,
-            recorded_at=now,
-            reverses=item.reverses,
-            legs=[
-                # Not validated again: these values have just come back from the database.
-                PostedLeg.model_construct(
-                    account_id=leg.account_id,
-                    holder_id=holder,
-                    amount_minor=leg.amount_minor,
-                    currency=leg.currency,
-                    balance_minor=after,
-                )
-                for leg, after, holder in zip(
-                    item.legs, outcome.posted.balances, outcome.posted.holders, strict=True
-                )
-            ],
-        )
-        for item, outcome in zip(batch, outcomes, strict=True)
-        if outcome.posted is not None
-    ]
-    told = [
-        trace
-        for trace, outcome in zip(of_trace, outcomes, strict=True)
-        if outcome.posted is not None
-    ]
-    await outbox.add(session, source=SOURCE, now=now, events=events, traces=told)

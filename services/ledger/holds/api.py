@@ -6,6 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends
 
 from services.ledger.holds import service
+from services.ledger.queues import queues_of
 from shared.contracts.http import ledger as contract
 from shared.kit.app import Ctx
 from shared.kit.auth import Caller, allow
@@ -18,13 +19,12 @@ router = APIRouter(prefix="/v1/holds", tags=["holds"])
 
 @router.post("", status_code=201)
 async def place_hold(body: contract.PlaceHold, context: Ctx, _: Payments) -> contract.Hold:
-    async with context.database.transaction() as session:
-        return await service.place(session, body=body, now=context.clock())
+    return await queues_of(context).places.submit(service.placing(body, now=context.clock()))
 
 
 @router.get("/{hold_id}")
 async def read_hold(hold_id: UUID, context: Ctx, _: Viewer) -> contract.Hold:
-    async with context.database.transaction() as session:
+    async with context.database.statement() as session:
         return await service.read(session, hold_id=hold_id, now=context.clock())
 
 
@@ -32,7 +32,7 @@ async def read_hold(hold_id: UUID, context: Ctx, _: Viewer) -> contract.Hold:
 async def extend_hold(
     hold_id: UUID, body: contract.ExtendHold, context: Ctx, _: Payments
 ) -> contract.Hold:
-    async with context.database.transaction() as session:
+    async with context.database.statement() as session:
         return await service.extend(session, hold_id=hold_id, body=body, now=context.clock())
 
 
@@ -40,13 +40,10 @@ async def extend_hold(
 async def capture_hold(
     hold_id: UUID, body: contract.CaptureHold, context: Ctx, _: Payments
 ) -> contract.Hold:
-    async with context.database.transaction() as session:
-        reply = await service.capture(session, hold_id=hold_id, body=body, now=context.clock())
-    context.published()
-    return reply
+    return await queues_of(context).captures.submit(service.capturing(hold_id, body))
 
 
 @router.post("/{hold_id}/release")
 async def release_hold(hold_id: UUID, context: Ctx, _: Payments) -> contract.Hold:
-    async with context.database.transaction() as session:
+    async with context.database.statement() as session:
         return await service.release(session, hold_id=hold_id, now=context.clock())

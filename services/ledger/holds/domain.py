@@ -45,26 +45,55 @@ class HoldRow:
         return "expired" if self.state == "placed" and self.expires_at <= now else self.state
 
 
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """What became of one hold that was to be placed, in the words of `place_holds`.
+
+    `hold` is the one that is stored, where there is one; `kept_in` the currency that differs.
+    """
+
+    outcome: str
+    kept_in: str | None
+    hold: HoldRow
+
+
+@dataclass(frozen=True, slots=True)
+class Capture:
+    """A hold to be turned into a transfer; `amount_minor` is None for the whole of it."""
+
+    hold_id: UUID
+    transfer_id: UUID
+    kind: str
+    amount_minor: int | None
+    reference: str | None
+    body_hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Captured:
+    """What became of one capture, in the words of `capture_holds`, and the hold as it is now.
+
+    `fault_leg` is the place of the leg at fault, from 0: of the debit, then the credit.
+    """
+
+    outcome: str
+    fault_leg: int | None
+    hold: HoldRow | None
+
+
 def check_open(hold: HoldRow, *, now: datetime) -> None:
     """Only a placed hold can be captured, released or extended.
 
     Raises:
         HoldNotOpen: it is not; names the state that it is in.
     """
-    state = hold.effective_state(now)
-    if state != "placed":
-        raise HoldNotOpen(f"The hold is {state}")
+    if hold.effective_state(now) != "placed":
+        raise not_open(hold, now=now)
 
 
-def captured_amount(hold: HoldRow, amount_minor: int | None) -> int:
-    """What a capture moves, in minor units: the whole hold where no amount is named.
+def not_open(hold: HoldRow, *, now: datetime) -> HoldNotOpen:
+    return HoldNotOpen(f"The hold is {hold.effective_state(now)}")
 
-    Raises:
-        HoldExceeded: more than was held.
-    """
-    wanted = hold.amount_minor if amount_minor is None else amount_minor
-    if wanted > hold.amount_minor:
-        raise HoldExceeded(
-            field="amount_minor", expected=f"at most {hold.amount_minor}, which is held"
-        )
-    return wanted
+
+def exceeded(held_minor: int) -> HoldExceeded:
+    return HoldExceeded(field="amount_minor", expected=f"at most {held_minor}, which is held")

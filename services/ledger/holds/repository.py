@@ -1,31 +1,33 @@
 """SQL of holds. `balances.held_minor` is the sum of an account's placed holds, always."""
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import bindparam, select, text, update
 
-from services.ledger.domain import BalanceRow
-from services.ledger.holds.domain import HoldRow, HoldState
-from services.ledger.models import accounts, balances, holds
+from services.ledger.holds.domain import Capture, Captured, HoldRow, HoldState, Placed
+from services.ledger.models import balances, holds
 from shared.kit.database import Session
 
-#: The hold and what it reserves, in one statement; nothing where the id is taken.
+#: One call a batch: see `migrations/sql/0002_holds.sql`.
 _PLACE = text(
-    """
-    WITH placed AS (
-        INSERT INTO holds (hold_id, account_id, destination_id, amount_minor, currency, state,
-            expires_at, body_hash, recorded_at)
-        VALUES (:hold_id, :account_id, :destination_id, :amount_minor, :currency, 'placed',
-            :expires_at, :body_hash, :now)
-        ON CONFLICT DO NOTHING RETURNING amount_minor
-    )
-    UPDATE balances SET held_minor = held_minor + placed.amount_minor
-    FROM placed WHERE account_id = :account_id RETURNING held_minor
-    """
+    "SELECT * FROM place_holds("
+    "CAST(:hold_ids AS uuid[]), CAST(:account_ids AS text[]), CAST(:destination_ids AS text[]),"
+    "CAST(:amounts AS bigint[]), CAST(:currencies AS text[]), CAST(:expiries AS timestamptz[]),"
+    "CAST(:hashes AS bytea[]), CAST(:recorded AS timestamptz))"
 )
+_CAPTURE = text(
+    "SELECT * FROM capture_holds("
+    "CAST(:hold_ids AS uuid[]), CAST(:amounts AS bigint[]), CAST(:ids AS uuid[]),"
+    "CAST(:kinds AS text[]), CAST(:refs AS text[]), CAST(:hashes AS bytea[]),"
+    "CAST(:booked_on AS date), CAST(:recorded AS timestamptz),"
+    "CAST(:event_ids AS uuid[]), CAST(:traces AS text[]), :form, :leg_form, :topic, :said_at)"
+)
+_RELEASE = text("SELECT * FROM release_hold(:id)")
+_EXTEND = text("SELECT * FROM extend_hold(:id, :until, :recorded)")
 #: Balances are locked in one order everywhere, or two transfers could wait for each other.
 _LOCK = text(
     "SELECT FROM balances WHERE account_id = ANY (CAST(:accounts AS text[]))"
@@ -33,9 +35,8 @@ _LOCK = text(
 )
 
 
-async def hold(session: Session, hold_id: UUID, *, lock: bool = False) -> HoldRow | None:
-    statement = _HOLD_LOCKED if lock else _HOLD
-    row = (await session.execute(statement, {"id": hold_id})).first()
+async def hold(session: Session, hold_id: UUID) -> HoldRow | None:
+    row = (await session.execute(_HOLD, {"id": hold_id})).first()
     return _hold(row) if row else None
 
 
@@ -53,24 +54,8 @@ def _hold(row: Any) -> HoldRow:
     )
 
 
-_destination = accounts.alias("destination")
-#: Of every payment, so it is built once: building it costs more than running it.
-_SIDES = (
-    select(
-        accounts.c.currency,
-        accounts.c.frozen,
-        accounts.c.floor_minor,
-        balances.c.posted_minor,
-        balances.c.held_minor,
-        _destination.c.currency.label("destination_currency"),
-    )
-    .join(balances, balances.c.account_id == accounts.c.account_id)
-    .outerjoin(_destination, _destination.c.account_id == bindparam("destination"))
-    .where(accounts.c.account_id == bindparam("account"))
-    .with_for_update(of=balances)
-)
+#: Built once: building it costs more than running it.
 _HOLD = select(holds).where(holds.c.hold_id == bindparam("id"))
-_HOLD_LOCKED = _HOLD.with_for_update()
 _FREE = (
     update(balances)
     .where(balances.c.account_id == bindparam("account"))
@@ -83,29 +68,76 @@ _END = (
 )
 
 
-async def sides_locked(session: Session, account_id: str, destination_id: str) -> Any | None:
-    """The account to be debited, its balance locked, and the destination's currency."""
-    values = {"account": account_id, "destination": destination_id}
-    return (await session.execute(_SIDES, values)).first()
-
-
-def balance_of(row: Any) -> BalanceRow:
-    return BalanceRow(row.posted_minor, row.held_minor, row.floor_minor)
-
-
-async def place(session: Session, row: HoldRow, *, now: datetime) -> bool:
-    """Store the hold and reserve its amount; False where the id is taken."""
+async def place(session: Session, rows: Sequence[HoldRow], *, now: datetime) -> list[Placed]:
+    """Place holds in order, each for itself. No id may stand in `rows` twice."""
     values = {
-        "hold_id": row.hold_id,
-        "account_id": row.account_id,
-        "destination_id": row.destination_id,
-        "amount_minor": row.amount_minor,
-        "currency": row.currency,
-        "expires_at": row.expires_at,
-        "body_hash": row.body_hash,
-        "now": now,
+        "hold_ids": [row.hold_id for row in rows],
+        "account_ids": [row.account_id for row in rows],
+        "destination_ids": [row.destination_id for row in rows],
+        "amounts": [row.amount_minor for row in rows],
+        "currencies": [row.currency for row in rows],
+        "expiries": [row.expires_at for row in rows],
+        "hashes": [row.body_hash for row in rows],
+        "recorded": now,
     }
-    return (await session.execute(_PLACE, values)).first() is not None
+    found = (await session.execute(_PLACE, values)).all()
+    return [
+        Placed(
+            outcome=it.outcome,
+            kept_in=it.kept_in,
+            hold=replace(row, state=it.state, expires_at=it.expires_at, transfer_id=it.transfer_id),
+        )
+        for row, it in zip(rows, found, strict=True)
+    ]
+
+
+async def capture(
+    session: Session,
+    wanted: Sequence[Capture],
+    *,
+    booked_on: date,
+    now: datetime,
+    telling: Mapping[str, object],
+) -> list[Captured]:
+    """Capture holds in order, each for itself, and tell of the transfers.
+
+    No hold and no transfer may stand in `wanted` twice; `telling` has an event for each.
+    """
+    values = {
+        "hold_ids": [one.hold_id for one in wanted],
+        "amounts": [one.amount_minor for one in wanted],
+        "ids": [one.transfer_id for one in wanted],
+        "kinds": [one.kind for one in wanted],
+        "refs": [one.reference for one in wanted],
+        "hashes": [one.body_hash for one in wanted],
+        "booked_on": booked_on,
+        "recorded": now,
+        **telling,
+    }
+    found = (await session.execute(_CAPTURE, values)).all()
+    return [
+        Captured(
+            outcome=row.outcome,
+            fault_leg=None if row.fault_leg is None else row.fault_leg - 1,
+            hold=None if row.hold_id is None else _hold(row),
+        )
+        for row in found
+    ]
+
+
+async def release(session: Session, hold_id: UUID) -> HoldRow | None:
+    """Free a placed hold; the hold as it is now."""
+    row = (await session.execute(_RELEASE, {"id": hold_id})).first()
+    return _hold(row) if row else None
+
+
+async def extend(
+    session: Session, hold_id: UUID, *, until: datetime, now: datetime
+) -> HoldRow | None:
+    """Let a hold that is still placed last until then; the hold as it is now."""
+    values = {"id": hold_id, "until": until, "recorded": now}
+    row = (await session.execute(_EXTEND, values)).first()
+    return _hold(row) if row else None
 
 
 async def lock_balances(session: Session, account_ids: Sequence[str]) -> None:
@@ -118,11 +150,6 @@ async def end(
     """Leave `placed` for good and free the whole amount."""
     await session.execute(_FREE, {"account": row.account_id, "freed": row.amount_minor})
     await session.execute(_END, {"id": row.hold_id, "to": state, "by": transfer_id})
-
-
-async def extend(session: Session, hold_id: UUID, *, expires_at: datetime) -> None:
-    statement = update(holds).where(holds.c.hold_id == hold_id)
-    await session.execute(statement.values(expires_at=expires_at))
 
 
 async def overdue(session: Session, *, now: datetime, limit: int) -> list[HoldRow]:

@@ -1,5 +1,7 @@
-"""Use cases of holds. Each runs inside the one transaction that its caller opened."""
+"""Use cases of holds. Each is one statement, but for `expire`, which needs a transaction."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -10,87 +12,106 @@ from services.ledger.domain import (
     CurrencyMismatch,
     DestinationNotFound,
     InsufficientFunds,
-    Leg,
-    Transfer,
 )
+from services.ledger.events import telling
 from services.ledger.holds import repository
 from services.ledger.holds.domain import (
+    Capture,
+    Captured,
     HoldExists,
     HoldNotFound,
-    HoldNotOpen,
     HoldRow,
-    captured_amount,
+    Placed,
     check_open,
+    exceeded,
+    not_open,
 )
 from shared.contracts.http import ledger as contract
+from shared.kit import tracing
 from shared.kit.clock import bank_date
 from shared.kit.database import Session
 from shared.kit.idempotency import body_hash
+from shared.kit.problems import BankError
+from shared.kit.tracing import Trace
 
 EXPIRE_BATCH = 200
 
 
-async def place(session: Session, *, body: contract.PlaceHold, now: datetime) -> contract.Hold:
-    """Reserve an amount; the same request again answers the hold as it is now.
+@dataclass(frozen=True, slots=True)
+class Placing:
+    """One hold to be placed, as it was asked for."""
 
-    Raises:
-        AccountNotFound, DestinationNotFound, CurrencyMismatch, AccountFrozen,
-        InsufficientFunds: nothing was reserved.
-        HoldExists: the id is taken by another hold.
+    body: contract.PlaceHold
+    row: HoldRow
+
+
+@dataclass(frozen=True, slots=True)
+class Capturing:
+    """One hold to be captured, and the trace of the request that asked for it."""
+
+    hold_id: UUID
+    body: contract.CaptureHold
+    trace: Trace | None
+
+
+def placing(body: contract.PlaceHold, *, now: datetime) -> Placing:
+    row = HoldRow(
+        hold_id=body.hold_id,
+        account_id=body.account_id,
+        destination_id=body.destination_id,
+        amount_minor=body.amount_minor,
+        currency=body.currency,
+        state="placed",
+        expires_at=now + timedelta(seconds=body.expires_in_s),
+        transfer_id=None,
+        body_hash=body_hash(body),
+    )
+    return Placing(body, row)
+
+
+def capturing(hold_id: UUID, body: contract.CaptureHold) -> Capturing:
+    return Capturing(hold_id, body, tracing.current())
+
+
+async def place(
+    session: Session, *, orders: Sequence[Placing], now: datetime
+) -> list[contract.Hold | BankError]:
+    """Reserve amounts in order, each for itself; the same request again answers the hold as it is.
+
+    Gives for each the hold, or what refused it: AccountNotFound, DestinationNotFound,
+    CurrencyMismatch, AccountFrozen or InsufficientFunds, and nothing was reserved; HoldExists,
+    where the id is taken by another hold.
     """
-    digest = body_hash(body)
-    known = await repository.hold(session, body.hold_id)
-    if known is None:
-        await _check_sides(session, body)
-        wanted = HoldRow(
-            hold_id=body.hold_id,
-            account_id=body.account_id,
-            destination_id=body.destination_id,
-            amount_minor=body.amount_minor,
-            currency=body.currency,
-            state="placed",
-            expires_at=now + timedelta(seconds=body.expires_in_s),
-            transfer_id=None,
-            body_hash=digest,
-        )
-        if await repository.place(session, wanted, now=now):
-            return _reply(wanted, now)
-        known = await repository.hold(session, body.hold_id)
-    if known is None or known.body_hash != digest:
-        raise HoldExists(field="hold_id", expected="an id that no other hold has")
-    return _reply(known, now)
+    placed = await repository.place(session, [order.row for order in orders], now=now)
+    return [
+        _reply(it.hold, now) if it.outcome in {"placed", "known"} else _not_placed(order.body, it)
+        for order, it in zip(orders, placed, strict=True)
+    ]
 
 
-async def _check_sides(session: Session, body: contract.PlaceHold) -> None:
-    row = await repository.sides_locked(session, body.account_id, body.destination_id)
-    if row is None:
-        raise AccountNotFound(
-            f"There is no account {body.account_id}", field="account_id", expected="an account"
-        )
-    if row.destination_currency is None:
-        raise DestinationNotFound(
-            f"There is no account {body.destination_id}",
-            field="destination_id",
-            expected="an account of this bank",
-        )
-    for currency in (row.currency, row.destination_currency):
-        if currency != body.currency:
-            raise CurrencyMismatch(
-                f"The account is kept in {currency}", field="currency", expected=currency
-            )
-    if row.frozen:
-        raise AccountFrozen(field="account_id", expected="an account that is not frozen")
-    # A repeated request that meets its own hold here is told apart by the caller's retry.
-    if not repository.balance_of(row).carries(body.amount_minor):
-        if await repository.hold(session, body.hold_id) is not None:
-            return
-        raise InsufficientFunds(
-            field="amount_minor", expected="at most what is available on the account"
-        )
+def _not_placed(body: contract.PlaceHold, placed: Placed) -> BankError:
+    match placed.outcome:
+        case "hold_exists":
+            return HoldExists(field="hold_id", expected="an id that no other hold has")
+        case "account_not_found":
+            said = f"There is no account {body.account_id}"
+            return AccountNotFound(said, field="account_id", expected="an account")
+        case "destination_not_found":
+            said = f"There is no account {body.destination_id}"
+            expected = "an account of this bank"
+            return DestinationNotFound(said, field="destination_id", expected=expected)
+        case "currency_mismatch":
+            said = f"The account is kept in {placed.kept_in}"
+            return CurrencyMismatch(said, field="currency", expected=placed.kept_in)
+        case "account_frozen":
+            return AccountFrozen(field="account_id", expected="an account that is not frozen")
+        case _:
+            expected = "at most what is available on the account"
+            return InsufficientFunds(field="amount_minor", expected=expected)
 
 
 async def read(session: Session, *, hold_id: UUID, now: datetime) -> contract.Hold:
-    return _reply(await _hold(session, hold_id), now)
+    return _reply(_there(hold_id, await repository.hold(session, hold_id)), now)
 
 
 async def extend(
@@ -101,44 +122,55 @@ async def extend(
     Raises:
         HoldNotFound, HoldNotOpen.
     """
-    row = await _hold(session, hold_id, lock=True)
-    check_open(row, now=now)
     until = now + timedelta(seconds=body.expires_in_s)
-    await repository.extend(session, hold_id, expires_at=until)
-    return _reply(await _hold(session, hold_id), now)
+    row = _there(hold_id, await repository.extend(session, hold_id, until=until, now=now))
+    check_open(row, now=now)
+    return _reply(row, now)
 
 
 async def capture(
-    session: Session, *, hold_id: UUID, body: contract.CaptureHold, now: datetime
-) -> contract.Hold:
-    """Turn a hold into a transfer to its destination; the same request again finds it done.
+    session: Session, *, orders: Sequence[Capturing], now: datetime
+) -> list[contract.Hold | BankError]:
+    """Turn holds into transfers to their destinations; the same request again finds it done.
 
-    Raises:
-        HoldNotFound, HoldNotOpen, HoldExceeded, AccountFrozen, TransferExists: nothing moved.
+    Gives for each the hold, or what refused it: HoldNotFound, HoldNotOpen, HoldExceeded,
+    TransferExists or what refuses a posting; then nothing of it moved.
     """
-    row = await _hold(session, hold_id, lock=True)
-    if row.state == "captured" and row.transfer_id == body.transfer_id:
-        return _reply(row, now)
-    check_open(row, now=now)
-    amount = captured_amount(row, body.amount_minor)
-    await repository.lock_balances(session, [row.account_id, row.destination_id])
-    await repository.end(session, row, state="captured", transfer_id=body.transfer_id)
-    today = bank_date(now)
-    transfer = Transfer(
-        transfer_id=body.transfer_id,
-        kind=body.kind,
-        value_date=today,
-        booking_date=today,
-        reference=body.reference,
-        reverses=None,
-        legs=(
-            Leg(row.account_id, -amount, row.currency),
-            Leg(row.destination_id, amount, row.currency),
-        ),
-        body_hash=body_hash(body),
+    captured = await repository.capture(
+        session,
+        [
+            Capture(
+                hold_id=order.hold_id,
+                transfer_id=order.body.transfer_id,
+                kind=order.body.kind,
+                amount_minor=order.body.amount_minor,
+                reference=order.body.reference,
+                body_hash=body_hash(order.body),
+            )
+            for order in orders
+        ],
+        booked_on=bank_date(now),
+        now=now,
+        telling=telling(now=now, traces=[order.trace for order in orders]),
     )
-    await ledger.post_one(session, transfer, now=now)
-    return _reply(await _hold(session, hold_id), now)
+    return [_of_capture(order, it, now) for order, it in zip(orders, captured, strict=True)]
+
+
+def _of_capture(order: Capturing, captured: Captured, now: datetime) -> contract.Hold | BankError:
+    hold = captured.hold
+    if hold is None:
+        return _no_hold(order.hold_id)
+    match captured.outcome:
+        case "captured":
+            return _reply(hold, now)
+        case "hold_not_open":
+            return not_open(hold, now=now)
+        case "hold_exceeded":
+            return exceeded(hold.amount_minor)
+        case "conflict":
+            return ledger.id_taken()
+        case code:
+            return ledger.refused(code, leg=captured.fault_leg)
 
 
 async def release(session: Session, *, hold_id: UUID, now: datetime) -> contract.Hold:
@@ -147,12 +179,10 @@ async def release(session: Session, *, hold_id: UUID, now: datetime) -> contract
     Raises:
         HoldNotFound, or HoldNotOpen where it was captured.
     """
-    row = await _hold(session, hold_id, lock=True)
+    row = _there(hold_id, await repository.release(session, hold_id))
     if row.state == "captured":
-        raise HoldNotOpen("The hold is captured")
-    if row.state == "placed":
-        await repository.end(session, row, state="released")
-    return _reply(await _hold(session, hold_id), now)
+        raise not_open(row, now=now)
+    return _reply(row, now)
 
 
 async def expire(session: Session, *, now: datetime) -> int:
@@ -164,11 +194,14 @@ async def expire(session: Session, *, now: datetime) -> int:
     return len(overdue)
 
 
-async def _hold(session: Session, hold_id: UUID, *, lock: bool = False) -> HoldRow:
-    row = await repository.hold(session, hold_id, lock=lock)
+def _there(hold_id: UUID, row: HoldRow | None) -> HoldRow:
     if row is None:
-        raise HoldNotFound(f"There is no hold {hold_id}")
+        raise _no_hold(hold_id)
     return row
+
+
+def _no_hold(hold_id: UUID) -> HoldNotFound:
+    return HoldNotFound(f"There is no hold {hold_id}")
 
 
 def _reply(row: HoldRow, now: datetime) -> contract.Hold:
