@@ -1,23 +1,28 @@
 """Events that the gateway hears: what becomes of a payment settles its reservation."""
 
 from collections.abc import Sequence
+from uuid import UUID
 
 from gateway.payments import service
-from shared.contracts.events.payments import PaymentRejected, PaymentSettled
+from shared.contracts.events.payments import PaymentEvent, PaymentRejected, PaymentSettled
 from shared.kit.consumers import Delivery, Subscriptions
 from shared.kit.database import Session
 
 
 async def on_settled(session: Session, deliveries: Sequence[Delivery]) -> None:
-    for delivery in deliveries:
-        if isinstance(delivery.event, PaymentSettled):
-            await service.settle(session, payment_id=delivery.event.payment_id, to="confirmed")
+    await service.settle(session, payment_ids=_payments(deliveries), to="confirmed")
 
 
 async def on_rejected(session: Session, deliveries: Sequence[Delivery]) -> None:
-    for delivery in deliveries:
-        if isinstance(delivery.event, PaymentRejected):
-            await service.settle(session, payment_id=delivery.event.payment_id, to="freed")
+    await service.settle(session, payment_ids=_payments(deliveries), to="freed")
+
+
+def _payments(deliveries: Sequence[Delivery]) -> list[UUID]:
+    return [
+        delivery.event.payment_id
+        for delivery in deliveries
+        if isinstance(delivery.event, PaymentEvent)
+    ]
 
 
 SUBSCRIPTIONS = Subscriptions(

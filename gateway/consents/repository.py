@@ -1,17 +1,20 @@
 """SQL of payment consents."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, insert, select, update
+from sqlalchemy import BigInteger, Row, bindparam, insert, select, update
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from gateway.consents.domain import PaymentConsent
 from gateway.models import payment_consents as consents
 from shared.kit.database import Session
 
 
-def _consent(row: Row[Any]) -> PaymentConsent:
+def consent_of(row: Row[Any]) -> PaymentConsent:
+    """The consent of a row that has all its columns."""
     return PaymentConsent(
         consent_id=row.consent_id,
         partner_id=row.partner_id,
@@ -62,7 +65,7 @@ async def find_consent(
     if for_update:
         statement = statement.with_for_update()
     row = (await session.execute(statement)).first()
-    return _consent(row) if row else None
+    return consent_of(row) if row else None
 
 
 async def list_of_customer(
@@ -85,7 +88,7 @@ async def _list(
     statement = select(consents).where(mine).order_by(consents.c.consent_id.desc()).limit(limit)
     if before is not None:
         statement = statement.where(consents.c.consent_id < before)
-    return [_consent(row) for row in await session.execute(statement)]
+    return [consent_of(row) for row in await session.execute(statement)]
 
 
 async def store_decision(session: Session, *, consent: PaymentConsent) -> None:
@@ -103,8 +106,30 @@ async def store_decision(session: Session, *, consent: PaymentConsent) -> None:
     )
 
 
-async def reserve(
-    session: Session,
+def reserving() -> ReturningUpdate[Any]:
+    """Takes an amount out of what is left of a consent, if every condition holds.
+
+    Run with `reservation`; without a row one does not hold. Of two payments at once that exceed
+    the limit together, one gets none.
+    """
+    amount = bindparam("for_amount", type_=BigInteger)
+    return (
+        update(consents)
+        .where(
+            consents.c.consent_id == bindparam("of_consent"),
+            consents.c.partner_id == bindparam("by_partner"),
+            consents.c.state == "authorized",
+            consents.c.expires_at > bindparam("at"),
+            consents.c.payee_account == bindparam("to_payee"),
+            consents.c.currency == bindparam("in_currency"),
+            consents.c.used_minor + amount <= consents.c.limit_minor,
+        )
+        .values(used_minor=consents.c.used_minor + amount)
+        .returning(*consents.c)
+    )
+
+
+def reservation(
     *,
     consent_id: UUID,
     partner_id: str,
@@ -112,27 +137,25 @@ async def reserve(
     amount_minor: int,
     currency: str,
     now: datetime,
-) -> PaymentConsent | None:
-    """Takes an amount out of what is left, if every condition holds; None where one does not.
+) -> dict[str, object]:
+    """What `reserving` is run with. No key is a column's name: it would be taken for one to set."""
+    return {
+        "of_consent": consent_id,
+        "by_partner": partner_id,
+        "to_payee": payee_account,
+        "for_amount": amount_minor,
+        "in_currency": currency,
+        "at": now,
+    }
 
-    One statement: of two payments at once that exceed the limit together, one gets None.
-    """
-    statement = (
-        update(consents)
-        .where(
-            consents.c.consent_id == consent_id,
-            consents.c.partner_id == partner_id,
-            consents.c.state == "authorized",
-            consents.c.expires_at > now,
-            consents.c.payee_account == payee_account,
-            consents.c.currency == currency,
-            consents.c.used_minor + amount_minor <= consents.c.limit_minor,
-        )
-        .values(used_minor=consents.c.used_minor + amount_minor)
-        .returning(consents)
-    )
-    row = (await session.execute(statement)).first()
-    return _consent(row) if row else None
+
+_RESERVE = reserving()
+
+
+async def reserve(session: Session, values: Mapping[str, object]) -> PaymentConsent | None:
+    """The consent with the amount of the `reservation` taken out of it, or None."""
+    row = (await session.execute(_RESERVE, values)).first()
+    return consent_of(row) if row else None
 
 
 async def free(session: Session, *, consent_id: UUID, amount_minor: int) -> None:

@@ -105,8 +105,7 @@ async def reserve(
     now: datetime,
 ) -> PaymentConsent:
     """Reserves one payment's amount. Raises the `Consent…` error that says why it cannot."""
-    consent = await repository.reserve(
-        session,
+    values = repository.reservation(
         consent_id=consent_id,
         partner_id=partner_id,
         payee_account=payee_account,
@@ -114,6 +113,7 @@ async def reserve(
         currency=currency,
         now=now,
     )
+    consent = await repository.reserve(session, values)
     if consent is not None:
         return consent
     consent = await get_of_partner(session, consent_id=consent_id, partner_id=partner_id)
@@ -125,21 +125,7 @@ async def reserve(
         now=now,
     )
     # It would pass now: something was freed or decided since the statement before.
-    return await _reserve_again(session, consent=consent, amount_minor=amount_minor, now=now)
-
-
-async def _reserve_again(
-    session: Session, *, consent: PaymentConsent, amount_minor: int, now: datetime
-) -> PaymentConsent:
-    again = await repository.reserve(
-        session,
-        consent_id=consent.consent_id,
-        partner_id=consent.partner_id,
-        payee_account=consent.payee_account,
-        amount_minor=amount_minor,
-        currency=consent.currency,
-        now=now,
-    )
+    again = await repository.reserve(session, values)
     if again is None:
         raise domain.ConsentLimitExceeded(field="amount_minor", expected="less than what is left")
     return again

@@ -76,13 +76,16 @@ async def _begin(
         reply=None,
         created_at=now,
     )
+    payee, currency = body.creditor.account_id, body.currency
+    async with context.database.statement() as session:
+        attempt = await service.begin_new(
+            session, claim=claim, payee_account=payee, currency=currency, now=now
+        )
+    if attempt is not None:
+        return attempt
     async with context.database.transaction() as session:
         return await service.begin(
-            session,
-            claim=claim,
-            payee_account=body.creditor.account_id,
-            currency=body.currency,
-            now=now,
+            session, claim=claim, payee_account=payee, currency=currency, now=now
         )
 
 
@@ -118,7 +121,7 @@ async def _complete(
         await _end_attempt(context, payment_id=payment_id)
         raise _pending(1.0)
     reply = reply_of(payment).model_dump_json().encode()
-    async with context.database.transaction() as session:
+    async with context.database.statement() as session:
         return await service.finish(session, payment=payment, reply=reply)
 
 
@@ -165,7 +168,7 @@ def _pending(wait_s: float) -> PaymentPending:
 
 async def read_payment(context: Context, *, payment_id: UUID, partner_id: str) -> PaymentReply:
     """One payment as it is now. Raises `PaymentNotFound`."""
-    async with context.database.transaction() as session:
+    async with context.database.statement() as session:
         await service.check_owner(session, payment_id=payment_id, partner_id=partner_id)
     payment = await clients.find_payment(context, payment_id=payment_id, partner_id=partner_id)
     if payment is None:

@@ -1,12 +1,15 @@
 """SQL of payment claims."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import LargeBinary, Row, bindparam, delete, func, or_, select, update
+from sqlalchemy import LargeBinary, Row, Select, Text, bindparam, delete, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
+from gateway.consents.domain import PaymentConsent
+from gateway.consents.repository import consent_of, reservation, reserving
 from gateway.models import payment_claims as claims
 from gateway.payments.domain import Claim, ClaimState
 from shared.kit.database import Session
@@ -34,26 +37,86 @@ _INSERT = (
     .on_conflict_do_nothing(constraint="payment_claims_key")
     .returning(claims.c.payment_id)
 )
-_STORE_REPLY = (
-    update(claims)
-    .where(claims.c.payment_id == bindparam("of_payment"))
-    .values(
-        reply=func.coalesce(claims.c.reply, bindparam("said", type_=LargeBinary)),
-        attempt_until=None,
+
+
+def _claiming() -> Select[Any]:
+    """A new key's claim and its consent's reservation: both, or none, in one statement."""
+    used_before = select(claims.c.payment_id).where(
+        claims.c.partner_id == bindparam("claim_partner_id"),
+        claims.c.idempotency_key == bindparam("claim_idempotency_key"),
     )
-    .returning(claims.c.reply)
-)
-_MOVE = (
-    update(claims)
-    .where(claims.c.payment_id == bindparam("of_payment"), claims.c.state == "reserved")
-    .values(state=bindparam("to"))
-    .returning(claims.c.consent_id, claims.c.amount_minor)
-)
+    reserved = reserving().where(~used_before.exists()).cte("reserved")
+    names = [column.name for column in claims.c]
+    values = [bindparam(f"claim_{column.name}", type_=column.type) for column in claims.c]
+    claim = insert(claims).from_select(names, select(*values).select_from(reserved))
+    return select(reserved).add_cte(claim.cte("claimed"))
+
+
+_CLAIM = _claiming()
+
+#: What becomes of a reservation and the answer that is kept, the first one: both at once.
+_FINISH = text(
+    """
+    WITH before AS (
+        SELECT payment_id, consent_id, amount_minor, state
+        FROM payment_claims WHERE payment_id = :payment_id FOR UPDATE
+    ), said AS (
+        UPDATE payment_claims AS claim
+        SET state = CASE before.state WHEN 'reserved' THEN :to ELSE before.state END,
+            reply = coalesce(claim.reply, :reply), attempt_until = NULL
+        FROM before WHERE claim.payment_id = before.payment_id
+        RETURNING claim.reply
+    ), freed AS (
+        UPDATE payment_consents AS consent SET used_minor = used_minor - before.amount_minor
+        FROM before
+        WHERE consent.consent_id = before.consent_id AND before.state = 'reserved' AND :to = 'freed'
+    )
+    SELECT reply FROM said
+    """
+).bindparams(bindparam("reply", type_=LargeBinary), bindparam("to", type_=Text))
+
+_SETTLE = text(
+    """
+    WITH moved AS (
+        UPDATE payment_claims SET state = :to
+        WHERE payment_id = ANY (CAST(:payment_ids AS uuid[])) AND state = 'reserved'
+        RETURNING consent_id, amount_minor
+    )
+    UPDATE payment_consents AS consent SET used_minor = used_minor - of_consent.amount_minor
+    FROM (SELECT consent_id, sum(amount_minor) AS amount_minor FROM moved GROUP BY 1) AS of_consent
+    WHERE consent.consent_id = of_consent.consent_id AND :to = 'freed'
+    """
+).bindparams(bindparam("to", type_=Text))
+
+
+async def claim_and_reserve(
+    session: Session, *, claim: Claim, payee_account: str, currency: str, now: datetime
+) -> PaymentConsent | None:
+    """The consent, where the key is new and the consent holds; None, and nothing done, else.
+
+    Raises:
+        IntegrityError: the key came in at the same moment; nothing was done.
+    """
+    values = {f"claim_{name}": value for name, value in _values(claim).items()}
+    values |= reservation(
+        consent_id=claim.consent_id,
+        partner_id=claim.partner_id,
+        payee_account=payee_account,
+        amount_minor=claim.amount_minor,
+        currency=currency,
+        now=now,
+    )
+    row = (await session.execute(_CLAIM, values)).first()
+    return consent_of(row) if row else None
 
 
 async def insert_claim(session: Session, *, claim: Claim) -> bool:
     """False where the partner used the key before. Waits for another that is being written."""
-    values = {
+    return (await session.execute(_INSERT, _values(claim))).first() is not None
+
+
+def _values(claim: Claim) -> dict[str, object]:
+    return {
         "payment_id": claim.payment_id,
         "partner_id": claim.partner_id,
         "idempotency_key": claim.idempotency_key,
@@ -67,7 +130,6 @@ async def insert_claim(session: Session, *, claim: Claim) -> bool:
         "created_at": claim.created_at,
         "checked_at": claim.created_at,
     }
-    return (await session.execute(_INSERT, values)).first() is not None
 
 
 async def lock_claim(session: Session, *, partner_id: str, key: str) -> Claim | None:
@@ -102,18 +164,21 @@ async def end_attempt(session: Session, *, payment_id: UUID) -> None:
     )
 
 
-async def store_reply(session: Session, *, payment_id: UUID, reply: bytes) -> bytes | None:
-    """The reply that counts: the first one stored. None where the claim is gone."""
-    row = (await session.execute(_STORE_REPLY, {"of_payment": payment_id, "said": reply})).first()
+async def finish(
+    session: Session, *, payment_id: UUID, to: ClaimState, reply: bytes
+) -> bytes | None:
+    """Moves a reservation on and keeps the reply; the one that counts is the first one stored.
+
+    None where the claim is gone.
+    """
+    values = {"payment_id": payment_id, "to": to, "reply": reply}
+    row = (await session.execute(_FINISH, values)).first()
     return bytes(row.reply) if row else None
 
 
-async def move_reserved(
-    session: Session, *, payment_id: UUID, to: ClaimState
-) -> tuple[UUID, int] | None:
-    """Consent and amount of a claim that was `reserved` until now; None for any other."""
-    row = (await session.execute(_MOVE, {"of_payment": payment_id, "to": to})).first()
-    return (row.consent_id, row.amount_minor) if row else None
+async def settle(session: Session, *, payment_ids: Sequence[UUID], to: ClaimState) -> None:
+    """Moves what is still `reserved`, and gives back to the consents what is freed."""
+    await session.execute(_SETTLE, {"payment_ids": list(payment_ids), "to": to})
 
 
 async def delete_claim(

@@ -1,8 +1,11 @@
 """Use cases of payment claims, each inside one transaction."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
+
+from sqlalchemy.exc import IntegrityError
 
 from gateway.consents import repository as consents
 from gateway.consents import service as consent_service
@@ -29,6 +32,26 @@ class Attempt:
     consent: PaymentConsent
     wait_s: float
     usable: bool
+
+
+async def begin_new(
+    session: Session,
+    *,
+    claim: Claim,
+    payee_account: str,
+    currency: str,
+    now: datetime,
+) -> Attempt | None:
+    """The usual case in one statement: a new key under a consent that holds. Else None, and
+    nothing is stored: `begin` finds out why.
+    """
+    try:
+        consent = await repository.claim_and_reserve(
+            session, claim=claim, payee_account=payee_account, currency=currency, now=now
+        )
+    except IntegrityError:  # the same key at the same moment, or no such partner any more
+        return None
+    return None if consent is None else Attempt(claim=claim, consent=consent, wait_s=0, usable=True)
 
 
 async def begin(
@@ -76,8 +99,12 @@ async def begin(
 
 async def finish(session: Session, *, payment: Payment, reply: bytes) -> bytes:
     """Keeps the answer for the key and settles the reservation; the answer that counts."""
-    await settle(session, payment_id=payment.payment_id, to=reservation_after(payment.state))
-    stored = await repository.store_reply(session, payment_id=payment.payment_id, reply=reply)
+    stored = await repository.finish(
+        session,
+        payment_id=payment.payment_id,
+        to=reservation_after(payment.state),
+        reply=reply,
+    )
     return reply if stored is None else stored
 
 
@@ -97,14 +124,10 @@ async def withdraw(session: Session, *, payment_id: UUID, now: datetime | None =
         await consents.free(session, consent_id=consent_id, amount_minor=amount_minor)
 
 
-async def settle(session: Session, *, payment_id: UUID, to: ClaimState) -> None:
-    """Confirms or frees a reservation, once; of what is no reservation any more it leaves all."""
-    if to == "reserved":
-        return
-    reserved = await repository.move_reserved(session, payment_id=payment_id, to=to)
-    if reserved is not None and to == "freed":
-        consent_id, amount_minor = reserved
-        await consents.free(session, consent_id=consent_id, amount_minor=amount_minor)
+async def settle(session: Session, *, payment_ids: Sequence[UUID], to: ClaimState) -> None:
+    """Confirms or frees reservations, once; of what is no reservation any more it leaves all."""
+    if to != "reserved":
+        await repository.settle(session, payment_ids=payment_ids, to=to)
 
 
 async def check_owner(session: Session, *, payment_id: UUID, partner_id: str) -> None:
@@ -125,7 +148,7 @@ async def mend(
     if payment is None:
         await withdraw(session, payment_id=payment_id, now=now)
     else:
-        await settle(session, payment_id=payment_id, to=reservation_after(payment.state))
+        await settle(session, payment_ids=[payment_id], to=reservation_after(payment.state))
         await repository.note_checked(session, payment_id=payment_id, now=now)
 
 

@@ -139,7 +139,7 @@ async def _held_and_stored(desk: Desk, payment: Payment) -> Payment:
     try:
         hold = await clients.place_hold(desk.ledger, payment, timeout_ms=desk.ledger_ms)
         if hold.state == "placed":
-            async with desk.context.database.transaction() as session:
+            async with desk.context.database.statement() as session:
                 stored = await service.receive(session, payment=payment)
             desk.context.published()
             return stored
@@ -147,7 +147,7 @@ async def _held_and_stored(desk: Desk, payment: Payment) -> Payment:
         refusal = KeyReused(field="payment_id", expected="a new id for a new body")
     except (PeerRefused, PeerUnavailable) as error:
         refusal = error
-    async with desk.context.database.transaction() as session:
+    async with desk.context.database.statement() as session:
         known = await service.known(session, payment=payment)
     if known is None:
         raise refusal
@@ -230,8 +230,13 @@ async def _send_to_review(desk: Desk, payment: Payment, decision: domain.Decisio
 
 
 async def _record(desk: Desk, payment: Payment, change: Change) -> Payment:
-    async with desk.context.database.transaction() as session:
+    async with desk.context.database.statement() as session:
         stored = await service.record(session, payment=payment, change=change)
+    if stored is None:  # somebody was first
+        async with desk.context.database.transaction() as session:
+            stored = await service.record_late(
+                session, payment_id=payment.payment_id, change=change
+            )
     desk.context.published()
     return stored
 

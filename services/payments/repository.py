@@ -1,6 +1,6 @@
 """The SQL of payments."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,6 +13,7 @@ from sqlalchemy.sql.dml import ReturningInsert
 from services.payments.domain import Payment, State
 from services.payments.models import payees, payments, standing_orders
 from shared.contracts.http.payments import StandingOrder
+from shared.kit import outbox
 from shared.kit.database import Session
 
 #: What a step may change; everything else of a payment stays as it was received.
@@ -39,8 +40,18 @@ def _payment(row: Any) -> Payment:
 
 
 #: Statements of every payment are built once: building one costs more than running it.
-_INSERT = insert(payments).on_conflict_do_nothing().returning(payments.c.payment_id)
-_STORE = (
+_RECEIVED = (
+    insert(payments)
+    .from_select(
+        [column.name for column in payments.c],
+        select(*(bindparam(column.name, type_=column.type) for column in payments.c)),
+    )
+    .on_conflict_do_nothing()
+    .returning(payments.c.payment_id)
+    .cte("received")
+)
+_INSERT = select(_RECEIVED.c.payment_id).add_cte(outbox.beside(_RECEIVED))
+_CHANGED = (
     update(payments)
     .where(payments.c.payment_id == bindparam("of_payment"))
     .where(payments.c.state == bindparam("state_before"))
@@ -52,27 +63,35 @@ _STORE = (
         payments.c.creditor_name,
         payments.c.updated_at,
     )
+    .cte("changed")
 )
+_STORE = select(_CHANGED.c.customer_id).add_cte(outbox.beside(_CHANGED))
 
 
 def _counting_the_payee() -> ReturningInsert[str]:
-    settled = _STORE.cte("settled")
     new = insert(payees).from_select(
         ["customer_id", "account_id", "name", "first_paid_at", "payments"],
-        select(*settled.c, literal(1, Integer)),
+        select(*_CHANGED.c, literal(1, Integer)),
     )
-    return new.on_conflict_do_update(
-        index_elements=[payees.c.customer_id, payees.c.account_id],
-        set_={"name": new.excluded.name, "payments": payees.c.payments + 1},
-    ).returning(payees.c.account_id)
+    return (
+        new.on_conflict_do_update(
+            index_elements=[payees.c.customer_id, payees.c.account_id],
+            set_={"name": new.excluded.name, "payments": payees.c.payments + 1},
+        )
+        .returning(payees.c.account_id)
+        .add_cte(outbox.beside(_CHANGED))
+    )
 
 
 _STORE_SETTLED = _counting_the_payee()
 
 
-async def insert_payment(session: Session, payment: Payment) -> bool:
-    """Store a received payment; False where its id is taken, after whoever took it committed."""
-    values = asdict(payment) | {"reason_codes": list(payment.reason_codes)}
+async def insert_payment(session: Session, payment: Payment, *, told: Mapping[str, object]) -> bool:
+    """Store a received payment with the events `told` (`outbox.parameters`), in one statement.
+
+    False where its id is taken, after whoever took it committed: then nothing was stored.
+    """
+    values = asdict(payment) | {"reason_codes": list(payment.reason_codes), **told}
     return (await session.execute(_INSERT, values)).first() is not None
 
 
@@ -82,17 +101,21 @@ async def find(session: Session, payment_id: UUID, *, lock: bool = False) -> Pay
     return _payment(row) if row else None
 
 
-async def store(session: Session, *, before: Payment, after: Payment) -> bool:
+async def store(
+    session: Session, *, before: Payment, after: Payment, told: Mapping[str, object]
+) -> bool:
     """Change the payment if it still is as in `before`; False where somebody was first.
 
-    State and verdict together never come back to what they were, so they are the version. With
-    a settled payment its payee is counted, in the same statement.
+    State and verdict together never come back to what they were, so they are the version. The
+    events `told` (`outbox.parameters`) are stored and the payee of a settled payment is counted
+    in the same statement.
     """
     values = {name: getattr(after, name) for name in _CHANGING} | {
         "reason_codes": list(after.reason_codes),
         "of_payment": before.payment_id,
         "state_before": before.state,
         "verdict_before": before.verdict,
+        **told,
     }
     statement = _STORE_SETTLED if after.state == "settled" else _STORE
     return (await session.execute(statement, values)).first() is not None

@@ -48,10 +48,8 @@ async def receive(session: Session, *, payment: Payment) -> Payment:
     Raises:
         KeyReused: the id came with another body before.
     """
-    if await repository.insert_payment(session, payment):
-        await outbox.add(
-            session, source=SOURCE, now=payment.received_at, events=[event_of(payment)]
-        )
+    told = outbox.parameters(source=SOURCE, now=payment.received_at, events=[event_of(payment)])
+    if await repository.insert_payment(session, payment, told=told):
         return payment
     stored = await known(session, payment=payment)
     if stored is None:  # pragma: no cover - no role may delete a payment
@@ -71,23 +69,37 @@ async def known(session: Session, *, payment: Payment) -> Payment | None:
     return stored
 
 
-async def record(session: Session, *, payment: Payment, change: Change) -> Payment:
-    """Store what `change` makes of the payment, with its event; or what became of it meanwhile.
+async def record(session: Session, *, payment: Payment, change: Change) -> Payment | None:
+    """Store what `change` makes of the payment, with its event, in one statement.
+
+    None where somebody else changed it meanwhile; then `record_late` has the word.
+    """
+    after = change(payment)
+    if after is None:
+        return payment
+    return after if await _store(session, before=payment, after=after) else None
+
+
+async def record_late(session: Session, *, payment_id: UUID, change: Change) -> Payment:
+    """As `record`, on the payment as it is now; or what became of it.
 
     Of two who record at once one is first, and the other sees what the first one stored: each
     change of state is told by one event.
     """
+    payment = await _locked(session, payment_id)
     after = change(payment)
-    if after is not None and not await repository.store(session, before=payment, after=after):
-        payment = await _locked(session, payment.payment_id)
-        after = change(payment)
-        if after is not None:
-            await repository.store(session, before=payment, after=after)
     if after is None:
         return payment
-    if after.state in {"settled", "rejected", "in_review"}:
-        await outbox.add(session, source=SOURCE, now=after.updated_at, events=[event_of(after)])
+    await _store(session, before=payment, after=after)
     return after
+
+
+async def _store(session: Session, *, before: Payment, after: Payment) -> bool:
+    is_told = after.state in {"settled", "rejected", "in_review"}
+    told = outbox.parameters(
+        source=SOURCE, now=after.updated_at, events=[event_of(after)] if is_told else []
+    )
+    return await repository.store(session, before=before, after=after, told=told)
 
 
 async def review(
@@ -115,7 +127,6 @@ async def review(
     after = change(payment)
     if after is None:
         raise NotInReview(f"The payment is {payment.state}, or its review has run out")
-    await repository.store(session, before=payment, after=after)
     acted = StaffActed(
         service=SOURCE,
         staff_id=staff_id,
@@ -124,7 +135,8 @@ async def review(
         reason=reason,
         at=now,
     )
-    await outbox.add(session, source=SOURCE, now=now, events=[acted])
+    told = outbox.parameters(source=SOURCE, now=now, events=[acted])
+    await repository.store(session, before=payment, after=after, told=told)
     return after
 
 

@@ -307,6 +307,7 @@ def serve(app: FastAPI, settings: Settings) -> None:
         access_log=False,
         server_header=False,
         date_header=False,
+        proxy_headers=False,  # nobody asks for the client's address, which a header could forge
         timeout_graceful_shutdown=5,
         http=BoundedProtocol,
         ws="none",

@@ -8,7 +8,7 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import delete, func, select, text
+from sqlalchemy import ARRAY, CTE, Text, Uuid, bindparam, cast, delete, func, insert, select, text
 
 from shared.contracts.events.envelope import Envelope, Event
 from shared.contracts.topics import BY_NAME
@@ -33,11 +33,14 @@ RENEW_S = 3.0
 RETENTION_BATCH = 5_000
 
 #: One array a column: the statement stays the same however many rows it stores.
-_ADD = text(
-    "INSERT INTO outbox (event_id, topic, key, envelope, created_at)"
-    " SELECT e.*, :now FROM unnest(CAST(:event_ids AS uuid[]), CAST(:topics AS text[]),"
-    " CAST(:keys AS text[]), CAST(:envelopes AS text[])) AS e"
+_COLUMNS = ("event_id", "topic", "key", "envelope")
+_ARRAYS = func.unnest(
+    cast(bindparam("event_event_id"), ARRAY(Uuid)),
+    *(cast(bindparam(f"event_{name}"), ARRAY(Text)) for name in _COLUMNS[1:]),
 )
+_EVENTS = _ARRAYS.table_valued(*_COLUMNS, name="events").render_derived()
+_ROWS = select(*_EVENTS.c, bindparam("event_stored_at", type_=outbox.c.created_at.type))
+_ADD = insert(outbox).from_select([*_COLUMNS, "created_at"], _ROWS)
 _PUBLISHED = text(
     "UPDATE outbox SET published_at = :now WHERE position = ANY(CAST(:positions AS bigint[]))"
 )
@@ -58,8 +61,29 @@ async def add(
     Raises:
         ValueError: the topic table does not name `source` as a producer of the topic.
     """
-    if not events:
-        return
+    if events:
+        await session.execute(
+            _ADD, parameters(source=source, now=now, events=events, traces=traces)
+        )
+
+
+def beside(change: CTE, *, name: str = "told") -> CTE:
+    """Part of a statement: stores the events of its `parameters` where `change` returned a row.
+
+    State and event in one statement need no transaction around it, and one round trip for four.
+    """
+    rows = _ROWS.where(select(change).exists())
+    return insert(outbox).from_select([*_COLUMNS, "created_at"], rows).cte(name)
+
+
+def parameters(
+    *,
+    source: str,
+    now: datetime,
+    events: Sequence[Event],
+    traces: Sequence[Trace | None] | None = None,
+) -> dict[str, object]:
+    """What a statement with `beside` is run with, next to its own. As `add`, it may raise."""
     of_trace = traces or [tracing.current()] * len(events)
     ids = [new_id() for _ in events]
     for event in events:
@@ -70,16 +94,13 @@ async def add(
         _envelope(event, event_id=event_id, source=source, now=now, trace=trace)
         for event, event_id, trace in zip(events, ids, of_trace, strict=True)
     ]
-    await session.execute(
-        _ADD,
-        {
-            "event_ids": ids,
-            "topics": [event.topic for event in events],
-            "keys": [event.key() for event in events],
-            "envelopes": envelopes,
-            "now": now,
-        },
-    )
+    return {
+        "event_event_id": ids,
+        "event_topic": [event.topic for event in events],
+        "event_key": [event.key() for event in events],
+        "event_envelope": envelopes,
+        "event_stored_at": now,
+    }
 
 
 def _envelope(

@@ -69,19 +69,19 @@ class Peer:
     def __init__(self, *, name: str, base_url: str, authenticator: Authenticator) -> None:
         self.name = name
         self._authenticator = authenticator
-        self._client = httpx.AsyncClient(
-            base_url=base_url,
-            transport=AiohttpTransport(
-                limits=httpx.Limits(
-                    max_connections=MAX_CONNECTIONS,
-                    max_keepalive_connections=MAX_CONNECTIONS,
-                    keepalive_expiry=4.0,  # below uvicorn's 5 s, or a reused one may be closed
-                )
-            ),
+        self._base_url = base_url.rstrip("/")
+        # The transport alone: what a client adds to it, redirects, cookies, proxies from the
+        # environment, is not wanted between services and costs more than the call.
+        self._transport = AiohttpTransport(
+            limits=httpx.Limits(
+                max_connections=MAX_CONNECTIONS,
+                max_keepalive_connections=MAX_CONNECTIONS,
+                keepalive_expiry=4.0,  # below uvicorn's 5 s, or a reused one may be closed
+            )
         )
 
     async def close(self) -> None:
-        await self._client.aclose()
+        await self._transport.aclose()
 
     async def call(
         self,
@@ -129,18 +129,24 @@ class Peer:
         wait_ms = timeout_ms if left is None else min(timeout_ms, left)
         if wait_ms <= 0:
             raise PeerUnavailable(f"No time is left to ask {self.name}")
-        request = self._client.build_request(
+        wait_s = wait_ms / 1000
+        timeout = httpx.Timeout(wait_s, connect=min(CONNECT_TIMEOUT_S, wait_s))
+        request = httpx.Request(
             method,
-            path,
+            self._base_url + path,
             content=content,
             params=params,
             headers=self._headers(behalf, idempotency_key, wait_ms, has_body=content is not None),
-            timeout=httpx.Timeout(wait_ms / 1000, connect=min(CONNECT_TIMEOUT_S, wait_ms / 1000)),
+            extensions={"timeout": timeout.as_dict()},
         )
         try:
-            # The client's own timeout is one of each read: an answer that drips never ends.
-            async with asyncio.timeout(wait_ms / 1000):
-                response = await self._client.send(request)
+            # The transport's own timeout is one of each read: an answer that drips never ends.
+            async with asyncio.timeout(wait_s):
+                response = await self._transport.handle_async_request(request)
+                try:
+                    await response.aread()
+                finally:
+                    await response.aclose()
         except (httpx.HTTPError, aiohttp.ClientError, OSError) as error:
             raise PeerUnavailable(f"{self.name} did not answer") from error
         if not response.is_success:
