@@ -8,6 +8,7 @@ CREATE FUNCTION place_holds(
 ) RETURNS TABLE (
     outcome text, kept_in text, state text, expires_at timestamptz, transfer_id uuid
 ) LANGUAGE plpgsql SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+SET plan_cache_mode = force_generic_plan
 AS $$
 #variable_conflict use_column
 DECLARE
@@ -90,12 +91,12 @@ CREATE FUNCTION capture_holds(
     amount_minor bigint, currency text, state text, expires_at timestamptz, transfer_id uuid,
     body_hash bytea
 ) LANGUAGE plpgsql SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+SET plan_cache_mode = force_generic_plan
 AS $$
 #variable_conflict use_column
 DECLARE
     outcomes text[];
     faults int[] := array_fill(NULL::int, ARRAY[cardinality(hold_ids)]);
-    is_short boolean;
     due record;
     leg record;
     done record;
@@ -109,24 +110,42 @@ BEGIN
         CROSS JOIN LATERAL (VALUES (h.account_id), (h.destination_id)) AS side (account_id)
     ));
 
-    SELECT array_agg(f.found ORDER BY f.place),
-        coalesce(bool_or(f.is_short) FILTER (WHERE f.found IS NULL), false)
-    INTO outcomes, is_short
+    -- What becomes of each, and of those that are open all that posting needs.
+    SELECT array_agg(w.found) AS outcomes,
+        coalesce(bool_or(w.is_short) FILTER (WHERE w.found IS NULL), false) AS is_short,
+        count(*) FILTER (WHERE w.found IS NULL)::int AS size,
+        array_agg(w.place) FILTER (WHERE w.found IS NULL) AS places,
+        array_agg(w.hold_id) FILTER (WHERE w.found IS NULL) AS hold_ids,
+        array_agg(w.account_id) FILTER (WHERE w.found IS NULL) AS account_ids,
+        array_agg(w.destination_id) FILTER (WHERE w.found IS NULL) AS destination_ids,
+        array_agg(coalesce(w.amount, w.held)) FILTER (WHERE w.found IS NULL) AS moved,
+        array_agg(w.currency) FILTER (WHERE w.found IS NULL) AS currencies,
+        array_agg(w.id) FILTER (WHERE w.found IS NULL) AS ids,
+        array_agg(w.kind) FILTER (WHERE w.found IS NULL) AS kinds,
+        array_agg(w.ref) FILTER (WHERE w.found IS NULL) AS refs,
+        array_agg(w.hash) FILTER (WHERE w.found IS NULL) AS hashes,
+        array_agg(w.event_id) FILTER (WHERE w.found IS NULL) AS event_ids,
+        array_agg(w.trace) FILTER (WHERE w.found IS NULL) AS traces
+    INTO due
     FROM (
-        SELECT w.place, b.posted_minor - b.held_minor < a.floor_minor AS is_short,
+        SELECT u.*, h.account_id, h.destination_id, h.amount_minor AS held, h.currency,
+            b.posted_minor - b.held_minor < a.floor_minor AS is_short,
             CASE WHEN h.hold_id IS NULL THEN 'hold_not_found'
-                WHEN h.state = 'captured' AND h.transfer_id = w.transfer_id THEN 'captured'
+                WHEN h.state = 'captured' AND h.transfer_id = u.id THEN 'captured'
                 WHEN h.state <> 'placed' OR h.expires_at <= recorded THEN 'hold_not_open'
-                WHEN w.amount > h.amount_minor THEN 'hold_exceeded'
+                WHEN u.amount > h.amount_minor THEN 'hold_exceeded'
             END AS found
-        FROM unnest(hold_ids, amounts, ids) WITH ORDINALITY AS w (id, amount, transfer_id, place)
-        LEFT JOIN holds AS h ON h.hold_id = w.id
+        FROM unnest(hold_ids, amounts, ids, kinds, refs, hashes, event_ids, traces)
+            WITH ORDINALITY AS u (hold_id, amount, id, kind, ref, hash, event_id, trace, place)
+        LEFT JOIN holds AS h ON h.hold_id = u.hold_id
         LEFT JOIN balances AS b ON b.account_id = h.account_id
         LEFT JOIN accounts AS a ON a.account_id = h.account_id
-    ) AS f;
+        ORDER BY u.place
+    ) AS w;
+    outcomes := due.outcomes;
     -- Where holds are covered, each capture leaves its account as available as it was, or more, so
     -- their order does not count. Where a raised floor left an account short, it does.
-    IF is_short AND cardinality(hold_ids) > 1 THEN
+    IF due.is_short AND cardinality(hold_ids) > 1 THEN
         FOR i IN 1..cardinality(hold_ids) LOOP
             RETURN QUERY SELECT * FROM capture_holds(hold_ids[i:i], amounts[i:i], ids[i:i],
                 kinds[i:i], refs[i:i], hashes[i:i], booked_on, recorded,
@@ -135,29 +154,17 @@ BEGIN
         RETURN;
     END IF;
 
-    -- Those that may be captured: freed whole, posted, and reserved again where that was refused.
-    SELECT count(*)::int AS size, array_agg(w.place ORDER BY w.place) AS places,
-        array_agg(w.hold_id ORDER BY w.place) AS hold_ids,
-        array_agg(h.account_id ORDER BY w.place) AS account_ids,
-        array_agg(h.destination_id ORDER BY w.place) AS destination_ids,
-        array_agg(h.amount_minor ORDER BY w.place) AS held,
-        array_agg(coalesce(w.amount, h.amount_minor) ORDER BY w.place) AS moved,
-        array_agg(h.currency ORDER BY w.place) AS currencies,
-        array_agg(w.id ORDER BY w.place) AS ids, array_agg(w.kind ORDER BY w.place) AS kinds,
-        array_agg(w.ref ORDER BY w.place) AS refs, array_agg(w.hash ORDER BY w.place) AS hashes,
-        array_agg(w.event_id ORDER BY w.place) AS event_ids,
-        array_agg(w.trace ORDER BY w.place) AS traces
-    INTO due
-    FROM unnest(outcomes, hold_ids, amounts, ids, kinds, refs, hashes, event_ids, traces)
-        WITH ORDINALITY
-        AS w (found, hold_id, amount, id, kind, ref, hash, event_id, trace, place)
-    JOIN holds AS h ON h.hold_id = w.hold_id
-    WHERE w.found IS NULL;
+    -- Open ones are freed whole and posted; what posting refuses is reserved again.
     IF due.size > 0 THEN
+        WITH ended AS (
+            UPDATE holds AS h SET state = 'captured', transfer_id = w.id
+            FROM unnest(due.hold_ids, due.ids) AS w (hold_id, id) WHERE h.hold_id = w.hold_id
+            RETURNING h.account_id, h.amount_minor
+        )
         UPDATE balances AS b SET held_minor = b.held_minor - s.freed
         FROM (
-            SELECT f.account_id, sum(f.held)::bigint AS freed
-            FROM unnest(due.account_ids, due.held) AS f (account_id, held) GROUP BY f.account_id
+            SELECT e.account_id, sum(e.amount_minor)::bigint AS freed
+            FROM ended AS e GROUP BY e.account_id
         ) AS s
         WHERE b.account_id = s.account_id;
         SELECT array_agg(w.nth::int ORDER BY w.nth, l.no) AS of_transfer,
@@ -181,16 +188,20 @@ BEGIN
                 ELSE coalesce(done.codes[i], done.outcomes[i]) END;
             faults[k] := done.fault_legs[i] - 2 * (i - 1);
         END LOOP;
-        UPDATE holds AS h SET state = 'captured', transfer_id = w.id
-        FROM unnest(due.hold_ids, due.ids, done.outcomes) AS w (hold_id, id, outcome)
-        WHERE h.hold_id = w.hold_id AND w.outcome IN ('posted', 'duplicate');
-        UPDATE balances AS b SET held_minor = b.held_minor + s.reserved
-        FROM (
-            SELECT f.account_id, sum(f.held)::bigint AS reserved
-            FROM unnest(due.account_ids, due.held, done.outcomes) AS f (account_id, held, outcome)
-            WHERE f.outcome NOT IN ('posted', 'duplicate') GROUP BY f.account_id
-        ) AS s
-        WHERE b.account_id = s.account_id;
+        IF 'refused' = ANY (done.outcomes) OR 'conflict' = ANY (done.outcomes) THEN
+            WITH reopened AS (
+                UPDATE holds AS h SET state = 'placed', transfer_id = NULL
+                FROM unnest(due.hold_ids, done.outcomes) AS w (hold_id, outcome)
+                WHERE h.hold_id = w.hold_id AND w.outcome IN ('refused', 'conflict')
+                RETURNING h.account_id, h.amount_minor
+            )
+            UPDATE balances AS b SET held_minor = b.held_minor + s.reserved
+            FROM (
+                SELECT r.account_id, sum(r.amount_minor)::bigint AS reserved
+                FROM reopened AS r GROUP BY r.account_id
+            ) AS s
+            WHERE b.account_id = s.account_id;
+        END IF;
     END IF;
     RETURN QUERY
         SELECT w.outcome, w.fault, h.hold_id, h.account_id, h.destination_id, h.amount_minor,

@@ -1,7 +1,10 @@
+-- Plans are pinned where a call enters: each join is a nested loop over an index, for a batch of
+-- one as for a thousand, and no statement is planned anew for the arrays of the next call.
+ALTER FUNCTION post_set RESET ALL
+--;
 -- Locks in one order, so that two batches never wait for each other in a ring. A join and not
 -- `= ANY`: who has waited for a row checks it again, and would compare it with every number.
 CREATE FUNCTION lock_balances(account_ids text[]) RETURNS void LANGUAGE plpgsql
-SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
 AS $$
 BEGIN
     PERFORM FROM (SELECT DISTINCT unnest(account_ids) AS account_id) AS named
@@ -9,7 +12,7 @@ BEGIN
 END
 $$
 --;
--- As before, but for the locks.
+-- As before, but for the locks and the pinned plans.
 CREATE OR REPLACE FUNCTION post_transfers(
     ids uuid[], kinds text[], value_dates date[], booking_dates date[], refs text[],
     reversed uuid[], hashes bytea[], leg_counts smallint[],
@@ -18,6 +21,7 @@ CREATE OR REPLACE FUNCTION post_transfers(
     OUT outcomes text[], OUT codes text[], OUT fault_legs int[],
     OUT leg_balances bigint[], OUT leg_holders text[]
 ) LANGUAGE plpgsql SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+SET plan_cache_mode = force_generic_plan
 AS $$
 DECLARE
     size int := cardinality(ids);
@@ -148,7 +152,9 @@ CREATE FUNCTION post_and_tell(
     event_ids uuid[], traces text[], form text, leg_form text, topic text, said_at text,
     OUT outcomes text[], OUT codes text[], OUT fault_legs int[],
     OUT leg_balances bigint[], OUT leg_holders text[]
-) LANGUAGE plpgsql AS $$
+) LANGUAGE plpgsql SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+SET plan_cache_mode = force_generic_plan
+AS $$
 BEGIN
     SELECT p.* INTO outcomes, codes, fault_legs, leg_balances, leg_holders
     FROM post_transfers(ids, kinds, value_dates, booking_dates, refs, reversed, hashes,
