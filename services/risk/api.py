@@ -33,7 +33,7 @@ async def decide_payment(
     body: contract.DecidePayment, context: Ctx, caller: Payments
 ) -> contract.Decision:
     """Approve, review or decline one payment. The decision's id is the idempotency key."""
-    async with context.database.transaction() as session:
+    async with context.database.statement() as session:
         reply = await service.decide_payment(
             session, engine=engine_of(context), body=body, caller=caller, now=context.clock()
         )
@@ -44,7 +44,7 @@ async def decide_payment(
 @router.get("/decisions/{decision_id}")
 async def read_decision(decision_id: UUID, context: Ctx, _: Viewer) -> contract.DecisionRecord:
     """A decision as it was made: features, versions, time taken."""
-    async with context.database.transaction() as session:
+    async with context.database.statement() as session:
         return await service.read_decision(session, decision_id=decision_id)
 
 

@@ -10,6 +10,7 @@ from sqlalchemy import bindparam, delete, exists, literal, select
 from sqlalchemy.dialects.postgresql import insert
 
 from services.risk.models import decisions, listed_accounts
+from shared.kit import outbox
 from shared.kit.database import Session
 
 
@@ -68,12 +69,28 @@ async def decision(session: Session, decision_id: UUID) -> StoredDecision | None
 
 
 #: Built once: building it costs more than running it.
-_INSERT = insert(decisions).on_conflict_do_nothing().returning(decisions.c.decision_id)
+_MADE = (
+    insert(decisions)
+    .from_select(
+        [column.name for column in decisions.c],
+        select(*(bindparam(column.name, type_=column.type) for column in decisions.c)),
+    )
+    .on_conflict_do_nothing()
+    .returning(decisions.c.decision_id)
+    .cte("made")
+)
+_INSERT = select(_MADE.c.decision_id).add_cte(outbox.beside(_MADE))
 
 
-async def insert_decision(session: Session, made: StoredDecision) -> bool:
-    """Store the decision; False where another call stored one under that id meanwhile."""
+async def insert_decision(
+    session: Session, made: StoredDecision, *, told: Mapping[str, object]
+) -> bool:
+    """Store the decision with the events `told` (`outbox.parameters`), in one statement.
+
+    False where another call stored one under that id meanwhile: then nothing was stored.
+    """
     values = {
+        **told,
         "decision_id": made.decision_id,
         "customer_id": made.customer_id,
         "product": made.product,

@@ -1,4 +1,7 @@
-"""Use cases of risk. Each runs inside the one transaction that its caller opened."""
+"""Use cases of risk. Each runs inside the one transaction that its caller opened.
+
+`decide_payment` needs none: it reads with one statement and stores with one.
+"""
 
 import logging
 import math
@@ -98,10 +101,10 @@ async def decide_payment(
     if known is not None:
         return _reply(_same(known, digest))
     made = _make(engine, body=body, digest=digest, payee_listed=payee_listed, now=now)
-    if not await repository.insert_decision(session, made):
+    told = outbox.parameters(source=SOURCE, now=now, events=[_event(made)])
+    if not await repository.insert_decision(session, made, told=told):
         # two at once: the other one's decision stands
         return _reply(_same(await _decision(session, body.decision_id), digest))
-    await outbox.add(session, source=SOURCE, now=now, events=[_event(made)])
     return _reply(made)
 
 
