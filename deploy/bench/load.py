@@ -4,9 +4,14 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import Self
 
 Call = Callable[[], Awaitable[bool]]
-"""One request; True where the answer was the one wanted."""
+"""One request; True where the answer was the one wanted. May raise `BadAnswer` for one that was not."""
+
+
+class BadAnswer(Exception):
+    """An answer that is not the one wanted, in words."""
 
 
 @dataclass(slots=True)
@@ -16,6 +21,8 @@ class Load:
     seconds: float = 0.0
     latencies: list[float] = field(default_factory=list)
     failed: int = 0
+    #: The first answer that was not wanted, in words.
+    first_failure: str = ""
 
     @property
     def rate(self) -> float:
@@ -28,13 +35,35 @@ class Load:
             return float("inf")
         return ordered[min(len(ordered) - 1, int(len(ordered) * percent / 100))] * 1000
 
+    def note_failure(self, words: str) -> None:
+        self.failed += 1
+        self.first_failure = self.first_failure or words
+
+    def all_good(self, name: str) -> Self:
+        """The load itself, whose figures may be told.
+
+        Raises RuntimeError: an answer was not the one wanted, or there was none at all.
+        """
+        asked = self.failed + len(self.latencies)
+        if self.failed:
+            words = f"{name}: {self.failed} of {asked} were not answered as they should be"
+            raise RuntimeError(f"{words}, the first: {self.first_failure or 'no reason given'}")
+        if not asked:
+            raise RuntimeError(f"{name}: nothing was answered")
+        return self
+
 
 async def _one(call: Call, load: Load) -> None:
     began = time.perf_counter()
-    if await call():
+    try:
+        good = await call()
+    except BadAnswer as answer:
+        load.note_failure(str(answer))
+        return
+    if good:
         load.latencies.append(time.perf_counter() - began)
     else:
-        load.failed += 1
+        load.note_failure("")
 
 
 async def closed_loop(call: Call, *, connections: int, seconds: float) -> Load:

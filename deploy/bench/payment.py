@@ -16,7 +16,7 @@ import aiohttp
 
 from deploy.bank.staff import StaffClient
 from deploy.bench.chain import HOPS
-from deploy.bench.load import Load, closed_loop, open_loop
+from deploy.bench.load import BadAnswer, Load, closed_loop, open_loop
 from deploy.bench.setting import Setting, service_token
 from deploy.local.options import ROOT
 from deploy.play.partner import PartnerClient, PartnerIdentity, dpop_proof, new_identity
@@ -30,6 +30,10 @@ FUNDS = 10**9
 LIMIT = 10**8
 AMOUNT = 4_200
 CONNECTIONS = (1, 16, 64)
+#: Connections that read one payment, for so long; proofs are signed before, more than are used.
+READERS = 8
+READING_S = 5.0
+MOST_READS = 6_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,10 +151,12 @@ async def pay(counter: Counter, *, connections: int, count: int) -> Load:
         async def caller() -> None:
             for order in waiting:
                 sent = loop.time()
-                if await _settled(http, counter, order):
-                    load.latencies.append(loop.time() - sent)
+                try:
+                    await _settled(http, counter, order)
+                except BadAnswer as answer:
+                    load.note_failure(str(answer))
                 else:
-                    load.failed += 1
+                    load.latencies.append(loop.time() - sent)
 
         await asyncio.gather(*(caller() for _ in range(connections)))
         load.seconds = loop.time() - began
@@ -168,9 +174,22 @@ async def pay_at_rate(counter: Counter, *, per_second: float, seconds: float) ->
 
 
 async def _settled(http: aiohttp.ClientSession, counter: Counter, order: Order) -> bool:
+    await _pay(http, counter, order)
+    return True
+
+
+async def _pay(http: aiohttp.ClientSession, counter: Counter, order: Order) -> str:
+    """The id of a payment that was settled at once. Raises `BadAnswer`."""
     async with http.post(counter.url, headers=order.headers, data=order.body) as answer:
         body = await answer.read()
-        return answer.status == 201 and json.loads(body)["state"] == "settled"
+    found = json.loads(body) if answer.status == 201 else {}
+    if found.get("state") != "settled":
+        raise _bad(answer.status, body)
+    return str(found["payment_id"])
+
+
+def _bad(status: int, body: bytes) -> BadAnswer:
+    return BadAnswer(f"{status} {body[:300].decode(errors='replace')}")
 
 
 @asynccontextmanager
@@ -223,33 +242,37 @@ async def _until_it_answers(http: aiohttp.ClientSession, url: str) -> None:
 
 
 async def gateway_overhead(setting: Setting, counter: Counter) -> tuple[Load, Load]:
-    """Reading one payment: through the gateway, and from payments directly."""
+    """Reading one payment: through the gateway, and from payments as the gateway reads it.
+
+    Raises RuntimeError where an answer was not the payment.
+    """
     (order,) = counter.orders(1)
-    async with _http(8) as http:
-        async with http.post(counter.url, headers=order.headers, data=order.body) as answer:
-            payment = json.loads(await answer.read())
-        path = f"/{payment['payment_id']}"
+    # Payments shows the gateway what belongs to the partner that it names, and nothing without.
+    token = service_token(setting, caller="gateway", target="payments", partner_id=PARTNER)
+    async with _http(READERS) as http:
+        path = f"/{await _pay(http, counter, order)}"
         url = counter.url + path
         direct_url = f"{setting.url('payments')}/v1/payments{path}"
-        token = service_token(setting, caller="gateway", target="payments")
         proofs = iter(
             [
                 dpop_proof(counter.identity, method="GET", url=url, access_token=counter.token)
-                for _ in range(4_000)
+                for _ in range(MOST_READS)
             ]
         )
 
         async def through() -> bool:
-            headers = {"authorization": f"DPoP {counter.token}", "dpop": next(proofs)}
-            async with http.get(url, headers=headers) as reply:
-                await reply.read()
-                return reply.status == 200
+            return await read(url, {"authorization": f"DPoP {counter.token}", "dpop": next(proofs)})
 
         async def direct() -> bool:
-            headers = {"authorization": f"Bearer {token}"}
-            async with http.get(direct_url, headers=headers) as reply:
-                await reply.read()
-                return reply.status == 200
+            return await read(direct_url, {"authorization": f"Bearer {token}"})
 
-        gateway = await closed_loop(through, connections=8, seconds=5)
-        return gateway, await closed_loop(direct, connections=8, seconds=5)
+        async def read(address: str, headers: dict[str, str]) -> bool:
+            async with http.get(address, headers=headers) as answer:
+                body = await answer.read()
+            if answer.status != 200:
+                raise _bad(answer.status, body)
+            return True
+
+        gateway = await closed_loop(through, connections=READERS, seconds=READING_S)
+        payments = await closed_loop(direct, connections=READERS, seconds=READING_S)
+    return gateway.all_good("reads through the gateway"), payments.all_good("reads at payments")

@@ -66,8 +66,15 @@ def setting_of(bank: Bank) -> Setting:
 
 
 def service_token(
-    setting: Setting, *, caller: str, target: str, customer_id: str | None = None
+    setting: Setting,
+    *,
+    caller: str,
+    target: str,
+    customer_id: str | None = None,
+    partner_id: str | None = None,
 ) -> str:
     """A token as `caller` signs it; the benchmark may read every key of its own bank."""
     ring = KeyRing(service=caller, keys_dir=setting.keys_dir(caller))
-    return Authenticator(ring).token(audience=target, customer_id=customer_id)
+    return Authenticator(ring).token(
+        audience=target, customer_id=customer_id, partner_id=partner_id
+    )

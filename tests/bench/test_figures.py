@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from deploy.bench.figures import Figure, above, at_least, below, write_json
-from deploy.bench.load import Load, closed_loop, open_loop
+from deploy.bench.load import BadAnswer, Load, closed_loop, open_loop
 from deploy.bench.page import replace_measured, table
 
 
@@ -57,6 +57,22 @@ class TestLoad:
 
         load = await open_loop(call, per_second=1_000, seconds=0.004)
         assert (len(load.latencies), load.failed) == (3, 1)
+
+    async def test_with_a_bad_answer_gives_no_figure(self):
+        answers = iter(["404 payment_not_found", "403 forbidden", ""])
+
+        async def call() -> bool:
+            if words := next(answers, ""):
+                raise BadAnswer(words)
+            return True
+
+        load = await open_loop(call, per_second=1_000, seconds=0.003)
+        with pytest.raises(RuntimeError, match=r"reads: 2 of 3 .* the first: 404 payment"):
+            load.all_good("reads")
+
+    async def test_without_any_answer_gives_no_figure(self):
+        with pytest.raises(RuntimeError, match="reads: nothing was answered"):
+            Load(seconds=1.0).all_good("reads")
 
     async def test_runs_so_many_callers_at_once(self):
         under_way = highest = 0

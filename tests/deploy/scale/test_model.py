@@ -82,3 +82,14 @@ class TestTables:
         assert (found.payments_per_s, found.events_per_s) == (150.0, 6_000.0)
         assert found.cpu_ms == {"gateway": 2.5}
         assert found.window_us > 0
+
+    def test_count_with_the_slower_bus(self, tmp_path: Path):
+        figures = {
+            "payment.end_to_end.16": 150.0,
+            "events.profiles.postgres": 6_000.0,
+            "events.profiles.kafka": 3_000.0,
+        }
+        listed = [{"name": name, "value": value} for name, value in figures.items()]
+        (tmp_path / "bench.json").write_text(json.dumps(listed))
+        (tmp_path / "bench_cpu.json").write_text(json.dumps({"gateway": 2.5}))
+        assert read(tmp_path).events_per_s == 3_000.0
