@@ -7,11 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from deploy import postgres
+from deploy import kafka, postgres
 from deploy.local.bank import Bank
+from deploy.local.bus import OWN, bus_of
 
 #: The landing page only reads; its death proves nothing.
 SPARED = {"console"}
+BROKER = "kafka"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +35,16 @@ class Victim:
 
 
 def victims_of(bank: Bank) -> list[Victim]:
-    """Every API, every worker (relay and consumers), and the database."""
+    """Every API, every worker (relay and consumers), the database, and the bank's own broker."""
     names = [
         one.program.name for one in bank.supervisor.snapshot() if one.program.service not in SPARED
     ]
     found = [Victim(name, _program(bank, name)) for name in names]
-    return [*found, Victim("postgres", _postmaster(bank.options.run_dir))]
+    run_dir = bank.options.run_dir
+    found.append(Victim("postgres", _postmaster(run_dir)))
+    if bus_of(run_dir).kind == OWN:
+        found.append(Victim(BROKER, _broker(run_dir)))
+    return found
 
 
 def _program(bank: Bank, name: str) -> Callable[[], int | None]:
@@ -55,5 +61,15 @@ def _postmaster(run_dir: Path) -> Callable[[], int | None]:
     def pid() -> int | None:
         server = postgres.running(run_dir)
         return None if server is None else server.pid
+
+    return pid
+
+
+def _broker(run_dir: Path) -> Callable[[], int | None]:
+    """It may die while it starts, too."""
+
+    def pid() -> int | None:
+        broker = kafka.alive(run_dir)
+        return None if broker is None else broker.pid
 
     return pid
