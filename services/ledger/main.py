@@ -22,7 +22,7 @@ async def expire_holds(context: Context) -> None:
 def build(settings: LedgerSettings) -> FastAPI:
     return create_app(
         settings,
-        routers=[api.router, holds_api.router],
+        routers=[holds_api.router, api.router],
         jobs=[Job("expire-holds", settings.expire_holds_every_s, expire_holds)],
         resources=queues,
     )

@@ -3,10 +3,11 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Response
 
 from services.ledger.holds import service
 from services.ledger.queues import queues_of
+from services.ledger.replies import written
 from shared.contracts.http import ledger as contract
 from shared.kit.app import Ctx
 from shared.kit.auth import Caller, allow
@@ -17,9 +18,18 @@ Viewer = Annotated[Caller, Depends(allow("payments", roles=("operator", "reviewe
 router = APIRouter(prefix="/v1/holds", tags=["holds"])
 
 
-@router.post("", status_code=201)
-async def place_hold(body: contract.PlaceHold, context: Ctx, _: Payments) -> contract.Hold:
-    return await queues_of(context).places.submit(service.placing(body, now=context.clock()))
+@router.post("", status_code=201, response_model=contract.Hold)
+async def place_hold(body: contract.PlaceHold, context: Ctx, _: Payments) -> Response:
+    order = service.placing(body, now=context.clock())
+    return written(await queues_of(context).places.submit(order), status=201)
+
+
+@router.post("/{hold_id}/capture", response_model=contract.Hold)
+async def capture_hold(
+    hold_id: UUID, body: contract.CaptureHold, context: Ctx, _: Payments
+) -> Response:
+    order = service.capturing(hold_id, body)
+    return written(await queues_of(context).captures.submit(order), status=200)
 
 
 @router.get("/{hold_id}")
@@ -34,13 +44,6 @@ async def extend_hold(
 ) -> contract.Hold:
     async with context.database.statement() as session:
         return await service.extend(session, hold_id=hold_id, body=body, now=context.clock())
-
-
-@router.post("/{hold_id}/capture")
-async def capture_hold(
-    hold_id: UUID, body: contract.CaptureHold, context: Ctx, _: Payments
-) -> contract.Hold:
-    return await queues_of(context).captures.submit(service.capturing(hold_id, body))
 
 
 @router.post("/{hold_id}/release")
