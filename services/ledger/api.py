@@ -35,7 +35,7 @@ async def post_transfer(body: contract.PostTransfer, context: Ctx, _: Poster) ->
 
 @router.get("/chart")
 async def get_chart(context: Ctx, _: Viewer) -> list[contract.ChartLine]:
-    async with context.database.transaction() as session:
+    async with context.database.statement() as session:
         return await accounts.chart(session)
 
 
@@ -56,7 +56,7 @@ async def list_accounts(
     after: AccountId | None = None,
     limit: PageSize = 100,
 ) -> contract.AccountPage:
-    async with context.database.transaction() as session:
+    async with context.database.statement() as session:
         return await accounts.list_accounts(
             session, holder_id=holder_id, chart_code=chart_code, after=after, limit=limit
         )
@@ -64,7 +64,7 @@ async def list_accounts(
 
 @router.get("/accounts/{account_id}")
 async def read_account(account_id: AccountPath, context: Ctx, _: Viewer) -> contract.Account:
-    async with context.database.transaction() as session:
+    async with context.database.statement() as session:
         return await accounts.read_account(session, account_id=account_id)
 
 
@@ -155,7 +155,7 @@ async def set_floor(
 async def balance_as_of(
     account_id: AccountPath, context: Ctx, _: Viewer, on: date, by: Basis = "booking"
 ) -> contract.BalanceAsOf:
-    async with context.database.transaction() as session:
+    async with context.database.statement() as session:
         return await accounts.balance_as_of(session, account_id=account_id, by=by, on=on)
 
 
@@ -170,7 +170,7 @@ async def statement(
     after: Annotated[int, Query(ge=0)] = 0,
     limit: PageSize = 100,
 ) -> contract.StatementPage:
-    async with context.database.transaction() as session:
+    async with context.database.statement() as session:
         return await accounts.statement(
             session,
             account_id=account_id,
@@ -184,7 +184,7 @@ async def statement(
 
 @router.post("/transfers/bulk", response_model=contract.BulkResult)
 async def post_transfers(body: contract.PostTransfers, context: Ctx, _: Poster) -> Response:
-    async with context.database.transaction() as session:
+    async with context.database.statement() as session:
         reply = await service.post_transfers(session, body=body, now=context.clock())
     context.published()
     return written(reply, status=200)
@@ -192,7 +192,7 @@ async def post_transfers(body: contract.PostTransfers, context: Ctx, _: Poster) 
 
 @router.get("/transfers/{transfer_id}")
 async def read_transfer(transfer_id: UUID, context: Ctx, _: Viewer) -> contract.Transfer:
-    async with context.database.transaction() as session:
+    async with context.database.statement() as session:
         return await service.read_transfer(session, transfer_id=transfer_id)
 
 

@@ -13,7 +13,7 @@ from typing import Generic, Protocol, TypeVar
 from uuid import UUID
 
 from shared.kit.app import Context
-from shared.kit.database import Session
+from shared.kit.database import AnySession
 from shared.kit.problems import BankError, Unavailable
 
 #: Orders of one commit: more would let the last of them wait too long.
@@ -34,7 +34,7 @@ class CarryOut(Protocol[OrderT_contra, ReplyT_co]):
     """
 
     async def __call__(
-        self, session: Session, *, orders: Sequence[OrderT_contra], now: datetime
+        self, session: AnySession, *, orders: Sequence[OrderT_contra], now: datetime
     ) -> Sequence[ReplyT_co | BankError]: ...
 
 

@@ -19,7 +19,7 @@ from services.ledger.domain import (
     TransferRow,
 )
 from services.ledger.models import accounts, balances, chart, postings, transfers
-from shared.kit.database import Session
+from shared.kit.database import AnySession, Session
 
 #: One call a batch, with its events: see `migrations/sql/0002_post_transfers.sql`.
 _POST = text(
@@ -47,7 +47,7 @@ _ACCOUNT = (
 
 
 async def post(
-    session: Session, batch: Sequence[Transfer], *, now: datetime, telling: Mapping[str, object]
+    session: AnySession, batch: Sequence[Transfer], *, now: datetime, telling: Mapping[str, object]
 ) -> list[Outcome]:
     """Post a batch in order, each transfer for itself, and tell of what was posted.
 
@@ -95,7 +95,7 @@ def _outcomes(batch: Sequence[Transfer], row: Any) -> list[Outcome]:
     return found
 
 
-async def chart_lines(session: Session) -> Sequence[Any]:
+async def chart_lines(session: AnySession) -> Sequence[Any]:
     return (await session.execute(select(chart).order_by(chart.c.chart_code))).all()
 
 
@@ -155,7 +155,7 @@ def _account(row: Any) -> AccountRow:
     )
 
 
-async def account(session: Session, account_id: str) -> AccountRow | None:
+async def account(session: AnySession, account_id: str) -> AccountRow | None:
     statement = _account_rows().where(accounts.c.account_id == account_id)
     row = (await session.execute(statement)).first()
     return _account(row) if row else None
@@ -169,7 +169,7 @@ async def account_locked(session: Session, account_id: str) -> AccountRow | None
 
 
 async def account_page(
-    session: Session,
+    session: AnySession,
     *,
     holder_id: str | None,
     chart_code: str | None,
@@ -196,7 +196,7 @@ async def set_floor(session: Session, account_id: str, *, floor_minor: int | Non
     await session.execute(statement.values(floor_minor=floor_minor))
 
 
-async def transfer(session: Session, transfer_id: UUID) -> TransferRow | None:
+async def transfer(session: AnySession, transfer_id: UUID) -> TransferRow | None:
     statement = select(transfers).where(transfers.c.transfer_id == transfer_id)
     row = (await session.execute(statement)).first()
     if row is None:
@@ -214,7 +214,7 @@ async def transfer(session: Session, transfer_id: UUID) -> TransferRow | None:
 
 
 async def postings_of(
-    session: Session, transfer_ids: Sequence[UUID]
+    session: AnySession, transfer_ids: Sequence[UUID]
 ) -> dict[UUID, list[tuple[Leg, int]]]:
     """Each transfer's legs in their order, with the balance after each."""
     statement = (
@@ -239,7 +239,7 @@ def _dated(by: Literal["value", "booking"]) -> Any:
 
 
 async def sum_until(
-    session: Session,
+    session: AnySession,
     account_id: str,
     *,
     by: Literal["value", "booking"],
@@ -257,7 +257,7 @@ async def sum_until(
 
 
 async def entries(
-    session: Session,
+    session: AnySession,
     account_id: str,
     *,
     by: Literal["value", "booking"],

@@ -1,4 +1,4 @@
-"""Use cases of transfers. Each runs inside the one transaction that its caller opened."""
+"""Use cases of transfers. A batch is one statement; a reversal runs in its caller's transaction."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ from shared.contracts.http import ledger as contract
 from shared.kit import outbox, tracing
 from shared.kit.auth import Caller
 from shared.kit.clock import bank_date
-from shared.kit.database import Session
+from shared.kit.database import AnySession, Session
 from shared.kit.idempotency import body_hash
 from shared.kit.problems import BankError
 from shared.kit.tracing import Trace
@@ -75,7 +75,7 @@ async def post_orders(
 
 
 async def post_transfers(
-    session: Session, *, body: contract.PostTransfers, now: datetime
+    session: AnySession, *, body: contract.PostTransfers, now: datetime
 ) -> contract.BulkResult:
     """Post a batch in order, each transfer for itself; answers come in the same order.
 
@@ -156,7 +156,7 @@ async def reverse_transfer(
     return await read_transfer(session, transfer_id=body.reversal_id)
 
 
-async def read_transfer(session: Session, *, transfer_id: UUID) -> contract.Transfer:
+async def read_transfer(session: AnySession, *, transfer_id: UUID) -> contract.Transfer:
     row = await repository.transfer(session, transfer_id)
     if row is None:
         raise TransferNotFound(f"There is no transfer {transfer_id}")

@@ -18,7 +18,7 @@ from shared.contracts.http import ledger as contract
 from shared.kit import outbox
 from shared.kit.auth import Caller
 from shared.kit.clock import bank_date
-from shared.kit.database import Session
+from shared.kit.database import AnySession, Session
 from shared.kit.idempotency import body_hash
 
 SOURCE = "ledger"
@@ -62,12 +62,12 @@ async def open_account(
     return _reply(row)
 
 
-async def read_account(session: Session, *, account_id: str) -> contract.Account:
+async def read_account(session: AnySession, *, account_id: str) -> contract.Account:
     return _reply(await _account(session, account_id))
 
 
 async def list_accounts(
-    session: Session,
+    session: AnySession,
     *,
     holder_id: str | None,
     chart_code: str | None,
@@ -128,7 +128,7 @@ async def set_floor(
 
 
 async def balance_as_of(
-    session: Session, *, account_id: str, by: Literal["value", "booking"], on: date
+    session: AnySession, *, account_id: str, by: Literal["value", "booking"], on: date
 ) -> contract.BalanceAsOf:
     """The balance at the end of the day `on`, by the entries known now."""
     row = await _account(session, account_id)
@@ -139,7 +139,7 @@ async def balance_as_of(
 
 
 async def statement(
-    session: Session,
+    session: AnySession,
     *,
     account_id: str,
     by: Literal["value", "booking"],
@@ -165,7 +165,7 @@ async def statement(
     )
 
 
-async def chart(session: Session) -> list[contract.ChartLine]:
+async def chart(session: AnySession) -> list[contract.ChartLine]:
     rows = await repository.chart_lines(session)
     return [contract.ChartLine.model_validate(row, from_attributes=True) for row in rows]
 
@@ -187,7 +187,7 @@ def _reply(row: AccountRow) -> contract.Account:
     )
 
 
-async def _account(session: Session, account_id: str) -> AccountRow:
+async def _account(session: AnySession, account_id: str) -> AccountRow:
     row = await repository.account(session, account_id)
     if row is None:
         raise AccountNotFound(f"There is no account {account_id}")

@@ -10,7 +10,7 @@ from sqlalchemy import bindparam, select, text, update
 
 from services.ledger.holds.domain import Capture, Captured, HoldRow, HoldState, Placed
 from services.ledger.models import balances, holds
-from shared.kit.database import Session
+from shared.kit.database import AnySession, Session
 
 #: One call a batch: see `migrations/sql/0002_holds.sql`.
 _PLACE = text(
@@ -35,7 +35,7 @@ _LOCK = text(
 )
 
 
-async def hold(session: Session, hold_id: UUID) -> HoldRow | None:
+async def hold(session: AnySession, hold_id: UUID) -> HoldRow | None:
     row = (await session.execute(_HOLD, {"id": hold_id})).first()
     return _hold(row) if row else None
 
@@ -125,14 +125,14 @@ async def capture(
     ]
 
 
-async def release(session: Session, hold_id: UUID) -> HoldRow | None:
+async def release(session: AnySession, hold_id: UUID) -> HoldRow | None:
     """Free a placed hold; the hold as it is now."""
     row = (await session.execute(_RELEASE, {"id": hold_id})).first()
     return _hold(row) if row else None
 
 
 async def extend(
-    session: Session, hold_id: UUID, *, until: datetime, now: datetime
+    session: AnySession, hold_id: UUID, *, until: datetime, now: datetime
 ) -> HoldRow | None:
     """Let a hold that is still placed last until then; the hold as it is now."""
     values = {"id": hold_id, "until": until, "recorded": now}

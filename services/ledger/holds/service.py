@@ -29,7 +29,7 @@ from services.ledger.holds.domain import (
 from shared.contracts.http import ledger as contract
 from shared.kit import tracing
 from shared.kit.clock import bank_date
-from shared.kit.database import Session
+from shared.kit.database import AnySession, Session
 from shared.kit.idempotency import body_hash
 from shared.kit.problems import BankError
 from shared.kit.tracing import Trace
@@ -110,12 +110,12 @@ def _not_placed(body: contract.PlaceHold, placed: Placed) -> BankError:
             return InsufficientFunds(field="amount_minor", expected=expected)
 
 
-async def read(session: Session, *, hold_id: UUID, now: datetime) -> contract.Hold:
+async def read(session: AnySession, *, hold_id: UUID, now: datetime) -> contract.Hold:
     return _reply(_there(hold_id, await repository.hold(session, hold_id)), now)
 
 
 async def extend(
-    session: Session, *, hold_id: UUID, body: contract.ExtendHold, now: datetime
+    session: AnySession, *, hold_id: UUID, body: contract.ExtendHold, now: datetime
 ) -> contract.Hold:
     """Let a placed hold last `expires_in_s` from now.
 
@@ -173,7 +173,7 @@ def _of_capture(order: Capturing, captured: Captured, now: datetime) -> contract
             return ledger.refused(code, leg=captured.fault_leg)
 
 
-async def release(session: Session, *, hold_id: UUID, now: datetime) -> contract.Hold:
+async def release(session: AnySession, *, hold_id: UUID, now: datetime) -> contract.Hold:
     """Free what was reserved; a hold that is free already stays so.
 
     Raises:
