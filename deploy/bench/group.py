@@ -3,7 +3,7 @@
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,15 +80,18 @@ def members(
 ) -> Iterator[Group]:
     """So many consumers, each a process; in the block each of them has its partitions.
 
-    Raises TimeoutError where the group does not come together.
+    Raises TimeoutError where the group does not come together, RuntimeError where one of them
+    ends before.
     """
     gate = setting.run_dir / "bench-gate"
     gate.unlink(missing_ok=True)
     told = {"BUS": "kafka", SERVERS: broker.bootstrap, GATE: str(gate), WAIT_MS: str(wait_ms)}
     with ExitStack() as stack:
-        for place in range(number):
+        processes = [
             stack.enter_context(_member(setting, told, module=module, place=place))
-        _wait_until_joined(broker, number)
+            for place in range(number)
+        ]
+        _wait_until_joined(setting, broker, processes)
         yield Group(broker, number, gate)
     gate.unlink(missing_ok=True)
 
@@ -96,10 +99,10 @@ def members(
 @contextmanager
 def _member(
     setting: Setting, told: Mapping[str, str], *, module: str, place: int
-) -> Iterator[None]:
+) -> Iterator[subprocess.Popen[bytes]]:
     bank = setting.bank
     program = Program(
-        name=f"bench-member-{place}",
+        name=_name(place),
         module=module,
         service="profiles",
         role="worker",
@@ -108,7 +111,7 @@ def _member(
     environment = environment_of(program, options=bank.options, credentials=setting.credentials)
     environment |= told
     lifeline = bank.supervisor.lifeline
-    with private_file(bank.options.run_dir / "logs" / f"{program.name}.out") as output:
+    with private_file(_output(setting, place)) as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "deploy.local.child", str(lifeline), module],
             cwd=ROOT,
@@ -119,7 +122,7 @@ def _member(
             pass_fds=(lifeline,),
         )
     try:
-        yield
+        yield process
     finally:
         process.terminate()
         try:
@@ -129,18 +132,36 @@ def _member(
             process.wait()
 
 
+def _name(place: int) -> str:
+    return f"bench-member-{place}"
+
+
+def _output(setting: Setting, place: int) -> Path:
+    return setting.run_dir / "logs" / f"{_name(place)}.out"
+
+
+def _last_words(setting: Setting, place: int) -> str:
+    lines = _output(setting, place).read_text(errors="replace").split("\n")
+    return next((line for line in reversed(lines) if line.strip()), "it said nothing")
+
+
 def _administrator(broker: kafka.Broker) -> Any:
     from kafka import KafkaAdminClient
 
     return KafkaAdminClient(**client_options({SERVERS: broker.bootstrap}))
 
 
-def _wait_until_joined(broker: kafka.Broker, number: int) -> None:
+def _wait_until_joined(
+    setting: Setting, broker: kafka.Broker, processes: Sequence[subprocess.Popen[bytes]]
+) -> None:
     until = time.monotonic() + JOINED_WITHIN_S
     with closing(_administrator(broker)) as admin:
-        while not _is_shared(_groups(admin), number):
+        while not _is_shared(_groups(admin), len(processes)):
+            for place, process in enumerate(processes):
+                if process.poll() is not None:
+                    raise RuntimeError(f"a consumer ended: {_last_words(setting, place)}")
             if time.monotonic() > until:
-                raise TimeoutError(f"{number} consumers do not come together in one group")
+                raise TimeoutError(f"{len(processes)} consumers do not share the group in time")
             time.sleep(0.1)
 
 

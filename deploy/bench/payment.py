@@ -75,7 +75,7 @@ class Counter:
         return Order(headers, json.dumps(body).encode())
 
 
-async def prepare(setting: Setting) -> Counter:
+async def prepare(setting: Setting, *, customers: int = CUSTOMERS) -> Counter:
     """A partner, customers with money, and the consents that they gave, written as the owner.
 
     How a consent is given on its page is a person's pace, and no part of what is measured.
@@ -91,8 +91,8 @@ async def prepare(setting: Setting) -> Counter:
     }
     staff.call("gateway", "POST", "/v1/partners", body=body)
     staff.close()
-    await _accounts(setting)
-    consents = await _consents(setting)
+    await _accounts(setting, customers)
+    consents = await _consents(setting, customers)
     partner = PartnerClient(identity, gateway=setting.url("gateway"))
     token = partner.access_token()
     partner.close()
@@ -100,7 +100,7 @@ async def prepare(setting: Setting) -> Counter:
     return Counter(f"{setting.url('gateway')}/v1/payments", identity, token, of_each)
 
 
-async def _accounts(setting: Setting) -> None:
+async def _accounts(setting: Setting, customers: int) -> None:
     connection = await setting.connect("ledger")
     try:
         await connection.execute(
@@ -108,7 +108,7 @@ async def _accounts(setting: Setting) -> None:
             " DATE '2026-01-01', ''::bytea, now() FROM generate_series(1, $1) AS i"
             " UNION ALL SELECT 'bench-shop', '2011', 'CNY', 'bench-shop', 0, false,"
             " DATE '2026-01-01', ''::bytea, now()",
-            CUSTOMERS,
+            customers,
             -FUNDS,
         )
         await connection.execute(
@@ -119,8 +119,8 @@ async def _accounts(setting: Setting) -> None:
         await connection.close()
 
 
-async def _consents(setting: Setting) -> list[uuid.UUID]:
-    ids = [new_id() for _ in range(CUSTOMERS)]
+async def _consents(setting: Setting, customers: int) -> list[uuid.UUID]:
+    ids = [new_id() for _ in range(customers)]
     connection = await setting.connect("gateway")
     try:
         await connection.execute(

@@ -22,6 +22,8 @@ from shared.kit.settings import Settings
 
 FIRST_KILL_S = 3.0
 BETWEEN_KILLS_S = (2.0, 6.0)
+#: Each pays eighteen times at the most; the callers together pay some twenty times a second.
+CUSTOMERS_PER_S = 2.5
 ANSWERS_WITHIN_S = 180.0
 QUIET_WITHIN_S = 120.0
 #: A part that died is started again after half a second; on a busy machine that takes its time.
@@ -61,12 +63,15 @@ async def storm(
     random: Random,
 ) -> list[Sent]:
     """Pay and kill, each victim once or for so long at random; what the partners were told."""
-    counter = await payment.prepare(setting)
+    # So many that the stream does not end before the killing does.
+    customers = max(payment.CUSTOMERS, int(CUSTOMERS_PER_S * (seconds or 0)))
+    counter = await payment.prepare(setting, customers=customers)
     clients = Clients(
         gateway=setting.url("gateway"),
         identity=counter.identity,
         consents=[str(consent) for consent in counter.consents],
-        random=random,
+        # Their own, so that a seed gives the same order of deaths whatever the clients do.
+        random=Random(random.random()),  # noqa: S311 - a client's patience is no secret
     )
     paying = asyncio.create_task(clients.run())
     if seconds is None:
@@ -74,6 +79,8 @@ async def storm(
     else:
         await _kill_at_random(victims, clients, outcome, seconds=seconds, random=random)
     await asyncio.sleep(FIRST_KILL_S)
+    if paying.done():
+        outcome.wrong.append("the stream of payments ended before the killing did")
     clients.stopping = True
     done, _ = await asyncio.wait([paying], timeout=ANSWERS_WITHIN_S)
     if not done:
@@ -102,12 +109,14 @@ async def _kill_in_turn(victims: list[Victim], clients: Clients, outcome: Outcom
 
 async def _kill_under_way(victim: Victim, clients: Clients, outcome: Outcome) -> None:
     """As soon as somebody plays the role and there are requests under way."""
-    while True:
+    until = time.monotonic() + PAYS_AGAIN_WITHIN_S
+    while time.monotonic() < until:
         under_way = clients.under_way
         if under_way and await asyncio.to_thread(victim.kill):
             outcome.note_kill(victim, under_way=under_way)
             return
         await asyncio.sleep(0.01)
+    outcome.wrong.append(f"{victim.name} was not there to be killed under requests")
 
 
 async def _answered_more(clients: Clients) -> bool:
