@@ -9,7 +9,7 @@ from sqlalchemy import Select, bindparam, delete, exists, select
 from sqlalchemy.dialects.postgresql import insert
 
 from gateway.models import partners, token_keys, used_ids
-from shared.kit.database import Session
+from shared.kit.database import AnySession, Session
 
 #: Rows that one statement of the tidying deletes.
 TIDY_BATCH = 5_000
@@ -55,7 +55,7 @@ async def use_id(session: Session, *, id_hash: bytes, kept_until: datetime) -> b
 
 
 async def admit(
-    session: Session, *, partner_id: str, id_hash: bytes, kept_until: datetime
+    session: AnySession, *, partner_id: str, id_hash: bytes, kept_until: datetime
 ) -> Admission | None:
     """Remember the proof's id and read the partner, in one statement; None: no such partner."""
     values = {"of_partner": partner_id, "id_hash": id_hash, "kept_until": kept_until}

@@ -39,7 +39,7 @@ from gateway.tokens.assertions import (
 )
 from gateway.tokens.dpop import Proof, verify_proof
 from gateway.tokens.jose import PublicKey, Refused, import_public_key
-from shared.kit.database import Database, Session
+from shared.kit.database import AnySession, Database, Session
 from shared.kit.problems import TooManyRequests
 
 
@@ -193,7 +193,7 @@ def check_call(
     return grant, proof
 
 
-async def admit(session: Session, *, grant: Grant, proof: Proof, limiter: Limiter) -> Verdict:
+async def admit(session: AnySession, *, grant: Grant, proof: Proof, limiter: Limiter) -> Verdict:
     """Uses up the proof and one call of the partner's rate.
 
     Raises `CallProofRefused` for a proof that was seen, `TokenRefused` for a partner that is

@@ -12,7 +12,7 @@ from gateway.consents.domain import PaymentConsent
 from gateway.consents.repository import consent_of, reservation, reserving
 from gateway.models import payment_claims as claims
 from gateway.payments.domain import Claim, ClaimState
-from shared.kit.database import Session
+from shared.kit.database import AnySession, Session
 
 
 def _claim(row: Row[Any]) -> Claim:
@@ -53,6 +53,9 @@ def _claiming() -> Select[Any]:
 
 
 _CLAIM = _claiming()
+_FIND = select(claims).where(
+    claims.c.payment_id == bindparam("payment"), claims.c.partner_id == bindparam("partner")
+)
 
 #: What becomes of a reservation and the answer that is kept, the first one: both at once.
 _FINISH = text(
@@ -90,12 +93,12 @@ _SETTLE = text(
 
 
 async def claim_and_reserve(
-    session: Session, *, claim: Claim, payee_account: str, currency: str, now: datetime
+    session: AnySession, *, claim: Claim, payee_account: str, currency: str, now: datetime
 ) -> PaymentConsent | None:
     """The consent, where the key is new and the consent holds; None, and nothing done, else.
 
     Raises:
-        IntegrityError: the key came in at the same moment; nothing was done.
+        IntegrityConstraintViolationError: the key came in at the same moment; nothing was done.
     """
     values = {f"claim_{name}": value for name, value in _values(claim).items()}
     values |= reservation(
@@ -142,11 +145,8 @@ async def lock_claim(session: Session, *, partner_id: str, key: str) -> Claim | 
     return _claim(row) if row else None
 
 
-async def find_claim(session: Session, *, payment_id: UUID, partner_id: str) -> Claim | None:
-    statement = select(claims).where(
-        claims.c.payment_id == payment_id, claims.c.partner_id == partner_id
-    )
-    row = (await session.execute(statement)).first()
+async def find_claim(session: AnySession, *, payment_id: UUID, partner_id: str) -> Claim | None:
+    row = (await session.execute(_FIND, {"payment": payment_id, "partner": partner_id})).first()
     return _claim(row) if row else None
 
 
@@ -165,7 +165,7 @@ async def end_attempt(session: Session, *, payment_id: UUID) -> None:
 
 
 async def finish(
-    session: Session, *, payment_id: UUID, to: ClaimState, reply: bytes
+    session: AnySession, *, payment_id: UUID, to: ClaimState, reply: bytes
 ) -> bytes | None:
     """Moves a reservation on and keeps the reply; the one that counts is the first one stored.
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy.exc import IntegrityError
+from asyncpg import IntegrityConstraintViolationError
 
 from gateway.consents import repository as consents
 from gateway.consents import service as consent_service
@@ -13,7 +13,7 @@ from gateway.consents.domain import PaymentConsent
 from gateway.payments import repository
 from gateway.payments.domain import Claim, ClaimState, PaymentNotFound, reservation_after
 from shared.contracts.http.payments import Payment
-from shared.kit.database import Session
+from shared.kit.database import AnySession, Session
 from shared.kit.idempotency import KeyReused
 
 SWEEP_BATCH = 50
@@ -35,7 +35,7 @@ class Attempt:
 
 
 async def begin_new(
-    session: Session,
+    session: AnySession,
     *,
     claim: Claim,
     payee_account: str,
@@ -49,7 +49,9 @@ async def begin_new(
         consent = await repository.claim_and_reserve(
             session, claim=claim, payee_account=payee_account, currency=currency, now=now
         )
-    except IntegrityError:  # the same key at the same moment, or no such partner any more
+    except (
+        IntegrityConstraintViolationError
+    ):  # the same key at the same moment, or no such partner any more
         return None
     return None if consent is None else Attempt(claim=claim, consent=consent, wait_s=0, usable=True)
 
@@ -97,7 +99,7 @@ async def begin(
     return Attempt(claim=earlier, consent=consent, wait_s=wait_s, usable=usable)
 
 
-async def finish(session: Session, *, payment: Payment, reply: bytes) -> bytes:
+async def finish(session: AnySession, *, payment: Payment, reply: bytes) -> bytes:
     """Keeps the answer for the key and settles the reservation; the answer that counts."""
     stored = await repository.finish(
         session,
@@ -130,7 +132,7 @@ async def settle(session: Session, *, payment_ids: Sequence[UUID], to: ClaimStat
         await repository.settle(session, payment_ids=payment_ids, to=to)
 
 
-async def check_owner(session: Session, *, payment_id: UUID, partner_id: str) -> None:
+async def check_owner(session: AnySession, *, payment_id: UUID, partner_id: str) -> None:
     """Raises `PaymentNotFound` for another partner's payment as for none."""
     claim = await repository.find_claim(session, payment_id=payment_id, partner_id=partner_id)
     if claim is None:

@@ -5,7 +5,7 @@ from datetime import date, datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import Select, func, select, text, update
+from sqlalchemy import ARRAY, Select, Uuid, any_, bindparam, cast, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from services.ledger.domain import (
@@ -213,17 +213,19 @@ async def transfer(session: AnySession, transfer_id: UUID) -> TransferRow | None
     )
 
 
+_POSTINGS = (
+    select(postings)
+    .where(postings.c.transfer_id == any_(cast(bindparam("transfers"), ARRAY(Uuid))))
+    .order_by(postings.c.transfer_id, postings.c.leg_no)
+)
+
+
 async def postings_of(
     session: AnySession, transfer_ids: Sequence[UUID]
 ) -> dict[UUID, list[tuple[Leg, int]]]:
     """Each transfer's legs in their order, with the balance after each."""
-    statement = (
-        select(postings)
-        .where(postings.c.transfer_id.in_(transfer_ids))
-        .order_by(postings.c.transfer_id, postings.c.leg_no)
-    )
     found: dict[UUID, list[tuple[Leg, int]]] = {}
-    for row in (await session.execute(statement)).all():
+    for row in (await session.execute(_POSTINGS, {"transfers": list(transfer_ids)})).all():
         leg = Leg(row.account_id, row.amount_minor, row.currency)
         found.setdefault(row.transfer_id, []).append((leg, row.balance_minor))
     return found

@@ -53,7 +53,7 @@ def order_of(body: contract.PostTransfer, *, now: datetime) -> Order:
 
 
 async def post_orders(
-    session: Session, *, orders: Sequence[Order], now: datetime
+    session: AnySession, *, orders: Sequence[Order], now: datetime
 ) -> list[contract.Transfer | BankError]:
     """Post the orders of several requests in their order, each for itself; ids must differ.
 

@@ -14,7 +14,7 @@ from services.payments.domain import Payment, State
 from services.payments.models import payees, payments, standing_orders
 from shared.contracts.http.payments import StandingOrder
 from shared.kit import outbox
-from shared.kit.database import Session
+from shared.kit.database import AnySession, Session
 
 #: What a step may change; everything else of a payment stays as it was received.
 _CHANGING = (
@@ -84,9 +84,13 @@ def _counting_the_payee() -> ReturningInsert[str]:
 
 
 _STORE_SETTLED = _counting_the_payee()
+_FIND = select(payments).where(payments.c.payment_id == bindparam("id"))
+_FIND_LOCKED = _FIND.with_for_update()
 
 
-async def insert_payment(session: Session, payment: Payment, *, told: Mapping[str, object]) -> bool:
+async def insert_payment(
+    session: AnySession, payment: Payment, *, told: Mapping[str, object]
+) -> bool:
     """Store a received payment with the events `told` (`outbox.parameters`), in one statement.
 
     False where its id is taken, after whoever took it committed: then nothing was stored.
@@ -95,14 +99,14 @@ async def insert_payment(session: Session, payment: Payment, *, told: Mapping[st
     return (await session.execute(_INSERT, values)).first() is not None
 
 
-async def find(session: Session, payment_id: UUID, *, lock: bool = False) -> Payment | None:
-    statement = select(payments).where(payments.c.payment_id == payment_id)
-    row = (await session.execute(statement.with_for_update() if lock else statement)).first()
+async def find(session: AnySession, payment_id: UUID, *, lock: bool = False) -> Payment | None:
+    statement = _FIND_LOCKED if lock else _FIND
+    row = (await session.execute(statement, {"id": payment_id})).first()
     return _payment(row) if row else None
 
 
 async def store(
-    session: Session, *, before: Payment, after: Payment, told: Mapping[str, object]
+    session: AnySession, *, before: Payment, after: Payment, told: Mapping[str, object]
 ) -> bool:
     """Change the payment if it still is as in `before`; False where somebody was first.
 

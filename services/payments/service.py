@@ -19,7 +19,7 @@ from shared.contracts.events.payments import (
 )
 from shared.contracts.http.payments import BulkCount, StandingOrder
 from shared.kit import outbox
-from shared.kit.database import Session
+from shared.kit.database import AnySession, Session
 from shared.kit.idempotency import KeyReused
 from shared.kit.problems import BankError, NotFound
 
@@ -42,7 +42,7 @@ class StandingOrderExists(BankError):
     title = "Another standing order has this id"
 
 
-async def receive(session: Session, *, payment: Payment) -> Payment:
+async def receive(session: AnySession, *, payment: Payment) -> Payment:
     """Store a payment whose amount is held, or find the one that is stored under its id.
 
     Raises:
@@ -57,7 +57,7 @@ async def receive(session: Session, *, payment: Payment) -> Payment:
     return stored
 
 
-async def known(session: Session, *, payment: Payment) -> Payment | None:
+async def known(session: AnySession, *, payment: Payment) -> Payment | None:
     """The payment that is stored under the id of `payment`, if it came with the same body.
 
     Raises:
@@ -69,7 +69,7 @@ async def known(session: Session, *, payment: Payment) -> Payment | None:
     return stored
 
 
-async def record(session: Session, *, payment: Payment, change: Change) -> Payment | None:
+async def record(session: AnySession, *, payment: Payment, change: Change) -> Payment | None:
     """Store what `change` makes of the payment, with its event, in one statement.
 
     None where somebody else changed it meanwhile; then `record_late` has the word.
@@ -94,7 +94,7 @@ async def record_late(session: Session, *, payment_id: UUID, change: Change) -> 
     return after
 
 
-async def _store(session: Session, *, before: Payment, after: Payment) -> bool:
+async def _store(session: AnySession, *, before: Payment, after: Payment) -> bool:
     is_told = after.state in {"settled", "rejected", "in_review"}
     told = outbox.parameters(
         source=SOURCE, now=after.updated_at, events=[event_of(after)] if is_told else []

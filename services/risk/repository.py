@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from services.risk.models import decisions, listed_accounts
 from shared.kit import outbox
-from shared.kit.database import Session
+from shared.kit.database import AnySession, Session
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,17 +54,19 @@ _BEFORE = select(
 ).select_from(_ONE.outerjoin(decisions, decisions.c.decision_id == bindparam("id")))
 
 
+_DECISION = select(decisions).where(decisions.c.decision_id == bindparam("id"))
+
+
 async def before_decision(
-    session: Session, *, decision_id: UUID, payee: str
+    session: AnySession, *, decision_id: UUID, payee: str
 ) -> tuple[StoredDecision | None, bool]:
     """The decision under that id, if there is one, and whether the payee is on the black list."""
     row = (await session.execute(_BEFORE, {"id": decision_id, "payee": payee})).one()
     return (None if row.decision_id is None else _decision(row)), row.payee_listed
 
 
-async def decision(session: Session, decision_id: UUID) -> StoredDecision | None:
-    statement = select(decisions).where(decisions.c.decision_id == decision_id)
-    row = (await session.execute(statement)).first()
+async def decision(session: AnySession, decision_id: UUID) -> StoredDecision | None:
+    row = (await session.execute(_DECISION, {"id": decision_id})).first()
     return None if row is None else _decision(row)
 
 
@@ -83,7 +85,7 @@ _INSERT = select(_MADE.c.decision_id).add_cte(outbox.beside(_MADE))
 
 
 async def insert_decision(
-    session: Session, made: StoredDecision, *, told: Mapping[str, object]
+    session: AnySession, made: StoredDecision, *, told: Mapping[str, object]
 ) -> bool:
     """Store the decision with the events `told` (`outbox.parameters`), in one statement.
 

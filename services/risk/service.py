@@ -31,7 +31,7 @@ from shared.contracts.http import risk as contract
 from shared.contracts.values import Localized
 from shared.kit import outbox
 from shared.kit.auth import Caller
-from shared.kit.database import Session
+from shared.kit.database import AnySession, Session
 from shared.kit.idempotency import body_hash
 from shared.kit.problems import BankError, Forbidden, InvalidRequest
 
@@ -79,7 +79,7 @@ class Engine:
 
 
 async def decide_payment(
-    session: Session,
+    session: AnySession,
     *,
     engine: Engine,
     body: contract.DecidePayment,
@@ -108,7 +108,7 @@ async def decide_payment(
     return _reply(made)
 
 
-async def read_decision(session: Session, *, decision_id: UUID) -> contract.DecisionRecord:
+async def read_decision(session: AnySession, *, decision_id: UUID) -> contract.DecisionRecord:
     """A kept decision with its features. Raises DecisionNotFound."""
     made = await _decision(session, decision_id)
     return contract.DecisionRecord(
@@ -250,7 +250,7 @@ def _score(
     return score, ScoredBy(model.label, thresholds.review, thresholds.decline)
 
 
-async def _decision(session: Session, decision_id: UUID) -> StoredDecision:
+async def _decision(session: AnySession, decision_id: UUID) -> StoredDecision:
     found = await repository.decision(session, decision_id)
     if found is None:
         raise DecisionNotFound(f"There is no decision {decision_id}")

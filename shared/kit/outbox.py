@@ -24,9 +24,9 @@ log = logging.getLogger(__name__)
 #: Rows that one round of the relay takes.
 BATCH = 500
 #: Events gather for so long: a round costs three commits, however many it carries.
-LINGER_S = 0.05
+LINGER_S = 0.1
 #: How soon a relay looks where nobody woke it: another process may have written.
-POLL_S = 0.1
+POLL_S = 0.15
 RETRY_S = 1.0
 LEASE_S = 10
 RENEW_S = 3.0

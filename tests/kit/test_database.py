@@ -163,18 +163,25 @@ class TestStatement:
                 raise ZeroDivisionError
         assert await effects(emptied) == 1
 
-    async def test_leaves_transactions_on_its_connection_whole(self, emptied: Kit):
-        small = emptied.database(pool_size=1)
-        for _ in range(2):
-            async with small.statement() as session:
-                alone = await session.scalar(BACKEND)
-            with pytest.raises(ZeroDivisionError):
-                async with small.transaction() as session:
-                    assert await session.scalar(BACKEND) == alone
-                    await session.execute(ADD)
-                    raise ZeroDivisionError
-        await small.close()
-        assert await effects(emptied) == 0
+    async def test_is_not_part_of_a_transaction_that_is_open(
+        self, database: Database, emptied: Kit
+    ):
+        with pytest.raises(ZeroDivisionError):
+            async with database.transaction() as session, database.statement() as alone:
+                await session.execute(ADD)
+                await alone.execute(ADD)
+                raise ZeroDivisionError
+        assert await effects(emptied) == 1
+
+    async def test_finds_its_way_back_after_the_server_ended_its_connection(
+        self, database: Database, emptied: Kit
+    ):
+        with pytest.raises(Unavailable):
+            async with database.statement() as session:
+                await session.execute(END_MYSELF)
+        async with database.statement() as session:
+            await session.execute(ADD)
+        assert await effects(emptied) == 1
 
     async def test_tells_that_the_server_is_away(self, cuttable: Database, proxy: Proxy):
         await proxy.cut()

@@ -68,7 +68,7 @@ _END = (
 )
 
 
-async def place(session: Session, rows: Sequence[HoldRow], *, now: datetime) -> list[Placed]:
+async def place(session: AnySession, rows: Sequence[HoldRow], *, now: datetime) -> list[Placed]:
     """Place holds in order, each for itself. No id may stand in `rows` twice."""
     values = {
         "hold_ids": [row.hold_id for row in rows],
@@ -92,7 +92,7 @@ async def place(session: Session, rows: Sequence[HoldRow], *, now: datetime) -> 
 
 
 async def capture(
-    session: Session,
+    session: AnySession,
     wanted: Sequence[Capture],
     *,
     booked_on: date,

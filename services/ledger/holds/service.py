@@ -74,7 +74,7 @@ def capturing(hold_id: UUID, body: contract.CaptureHold) -> Capturing:
 
 
 async def place(
-    session: Session, *, orders: Sequence[Placing], now: datetime
+    session: AnySession, *, orders: Sequence[Placing], now: datetime
 ) -> list[contract.Hold | BankError]:
     """Reserve amounts in order, each for itself; the same request again answers the hold as it is.
 
@@ -129,7 +129,7 @@ async def extend(
 
 
 async def capture(
-    session: Session, *, orders: Sequence[Capturing], now: datetime
+    session: AnySession, *, orders: Sequence[Capturing], now: datetime
 ) -> list[contract.Hold | BankError]:
     """Turn holds into transfers to their destinations; the same request again finds it done.
 

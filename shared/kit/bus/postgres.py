@@ -21,7 +21,7 @@ CHANNEL = "bus"
 #: A member that has not been heard of for so long has lost its partitions.
 SESSION_TIMEOUT_S = 6.0
 HEARTBEAT_S = 1.0
-LINGER_S = 0.02
+LINGER_S = 0.05
 POOL_SIZE = 4
 CONNECT_TIMEOUT_S = 5
 CLOSE_TIMEOUT_S = 5
