@@ -48,10 +48,10 @@ kafka-stop: bank-environment ## Stop the broker that `make kafka` started; its d
 verify: bank-environment ## Check from outside that no money is lost, of a running or a stopped bank
 	@$(RUN) -m deploy.verify
 
-bench: bank-environment ## Measure the bank against references; writes docs/performance.md
+bench: bank-environment ## Measure the bank against references; writes docs/performance.md [ARGS="--only kafka"]
 	@$(RUN) -m deploy.bench $(ARGS)
 
-chaos: bank-environment ## Kill parts of a bank at random under payments, then read its books [SECONDS=600]
+chaos: bank-environment ## Kill parts of a bank at random under payments, then read its books [SECONDS=600 BUS=kafka]
 	@$(RUN) -m deploy.chaos --seconds $(if $(SECONDS),$(SECONDS),600) $(ARGS)
 
 test: dev-environment ## Run all tests [ARGS="tests/ledger"]

@@ -32,9 +32,8 @@ PAYMENTS = {1: 250, 16: 1_500, 64: 1_500}
 EVENTS = 20_000
 #: Published within the ten seconds that a consumer may hold a batch back for.
 BACKLOG = 12_000
-#: Milliseconds that a consumer waits for each event, and events that take one of them ten seconds.
+#: Milliseconds that a consumer waits for each event, where CPU shall not be the limit.
 WAIT_MS = 1.0
-WAITED_EVENTS = 8_000
 BULK_BATCHES = 20
 
 Tell = Callable[[Figure], None]
@@ -182,8 +181,7 @@ async def _consumed(
         ) as joined:
             if number is None:
                 return await events.profiles(setting, bus, count=EVENTS)
-            count = WAITED_EVENTS if wait_ms else BACKLOG
-            return await events.backlog(setting, bus, count=count, release=joined.release)
+            return await events.backlog(setting, bus, count=BACKLOG, release=joined.release)
     finally:
         await bus.close()
 
