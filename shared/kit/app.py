@@ -114,12 +114,12 @@ def create_app(
         redirect_slashes=False,  # an address has one spelling; another one is not found
     )
     problems.install(app)
-    app.include_router(health)
+    served = [health]
     if settings.role != "worker":
-        for router in routers:
-            app.include_router(router)
-        if subscriptions is not None:
-            app.include_router(dead_letter_routes)
+        served += [*routers, *([] if subscriptions is None else [dead_letter_routes])]
+    for router in served:
+        # Not included but taken over: a router inside a router matches every request twice.
+        app.router.routes.extend(router.routes)
     app.add_middleware(
         Envelope,
         service=settings.service,

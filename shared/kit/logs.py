@@ -42,11 +42,29 @@ class _Filter(logging.Filter):
 
 
 class _PrivateFile(RotatingFileHandler):
-    """Owner-only from its first byte on, and so is every file that follows it."""
+    """Owner-only from its first byte on, and so is every file that follows it.
+
+    It counts what it writes: its base formats each line twice and asks the file system each time.
+    """
+
+    _written = 0
 
     def _open(self) -> TextIOWrapper:
         private = os.open(self.baseFilename, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        self._written = os.fstat(private).st_size
         return TextIOWrapper(FileIO(private, "a"), encoding="utf-8", write_through=True)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            line = self.format(record) + self.terminator
+            size = len(line.encode())
+            if self._written + size > self.maxBytes:
+                self.doRollover()
+            if self.stream is not None:
+                self.stream.write(line)
+            self._written += size
+        except Exception:  # a log that cannot be written must not stop the bank
+            self.handleError(record)
 
 
 def frames_of(trace: TracebackType | None) -> str:
