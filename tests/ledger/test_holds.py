@@ -77,6 +77,29 @@ class TestHold:
             again = await capture(ledger, body["hold_id"])
             assert again.json()["code"] == "hold_not_open"
 
+    async def test_is_not_ended_by_the_transfer_of_another_hold(
+        self, bank: Bank, accounts: tuple[str, str]
+    ):
+        async with bank.client("ledger", caller="payments") as ledger:
+            first, second = hold(*accounts, 400), hold(*accounts, 400)
+            for body in (first, second):
+                await ledger.post("/v1/holds", json=body)
+            transfer_id = str(new_id())
+            answers = await asyncio.gather(
+                *(
+                    capture(ledger, body["hold_id"], transfer_id=transfer_id)
+                    for body in (first, second)
+                )
+            )
+            assert sorted(answer.status_code for answer in answers) == [200, 409]
+            (refused,) = (answer for answer in answers if answer.status_code == 409)
+            assert refused.json()["code"] == "transfer_exists"
+            assert await balance(ledger, accounts[0]) == {
+                "posted_minor": 600,
+                "held_minor": 400,
+                "available_minor": 200,
+            }
+
     async def test_captured_in_part_frees_the_rest(self, bank: Bank, accounts: tuple[str, str]):
         async with bank.client("ledger", caller="payments") as ledger:
             body = hold(*accounts, 400)

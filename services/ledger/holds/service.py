@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from hashlib import sha256
 from uuid import UUID
 
 from services.ledger import service as ledger
@@ -145,7 +146,8 @@ async def capture(
                 kind=order.body.kind,
                 amount_minor=order.body.amount_minor,
                 reference=order.body.reference,
-                body_hash=body_hash(order.body),
+                # of the hold too: one transfer id for two holds would end both and move one
+                body_hash=sha256(order.hold_id.bytes + body_hash(order.body)).digest(),
             )
             for order in orders
         ],
