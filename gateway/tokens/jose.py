@@ -9,6 +9,7 @@ import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 from joserfc.errors import JoseError
@@ -117,13 +118,12 @@ def import_public_key(jwk: Mapping[str, Any]) -> PublicKey:
         if not isinstance(value, str) or len(value) > MAX_RSA_BITS:
             raise Refused(f"{member} is missing or is not text")
         values[member] = value
-    _check_strength(values)
     algorithms = _algorithms(kty, jwk)
     kid = jwk.get("kid")
     if kid is not None and not (isinstance(kid, str) and 0 < len(kid) <= 128):
         raise Refused("kid must be 1 to 128 characters")
-    key = _load(dict(values))
-    return PublicKey(kid=kid, key=key, algorithms=algorithms, thumbprint=key.thumbprint())
+    key, thumbprint = _loaded(tuple(values.items()))
+    return PublicKey(kid=kid, key=key, algorithms=algorithms, thumbprint=thumbprint)
 
 
 def sign_compact(header: Claims, claims: Claims, *, key: OKPKey) -> str:
@@ -176,6 +176,15 @@ def _algorithms(kty: str, jwk: Mapping[str, Any]) -> tuple[str, ...]:
     if jwk.get("use", "sig") != "sig":
         raise Refused("use must be sig")
     return possible
+
+
+@lru_cache(maxsize=2_048)
+def _loaded(members: tuple[tuple[str, str], ...]) -> tuple[RSAKey | ECKey | OKPKey, str]:
+    """The key of these members, and its thumbprint: a partner sends the same with each proof."""
+    values = dict(members)
+    _check_strength(values)
+    key = _load(dict(values))
+    return key, key.thumbprint()
 
 
 def _load(values: dict[str, str | list[str]]) -> RSAKey | ECKey | OKPKey:
