@@ -31,7 +31,7 @@ SECONDS = 6.0
 PAYMENTS = {1: 250, 16: 1_500, 64: 1_500}
 EVENTS = 20_000
 #: Published within the ten seconds that a consumer may hold a batch back for.
-BACKLOG = 12_000
+BACKLOG = 10_000
 #: Milliseconds that a consumer waits for each event, where CPU shall not be the limit.
 WAIT_MS = 1.0
 BULK_BATCHES = 20
@@ -154,17 +154,25 @@ async def measure_kafka(setting: Setting, run: Run) -> None:
             rate = await _consumed(setting, broker, number=None)
             run.tell(Figure("events.profiles.kafka", round(rate, 1), "events/s"))
         with run.part("events.backlog.kafka"):
-            one = await _consumed(setting, broker, number=1)
+            one, two = await _one_and_two(setting, broker, wait_ms=0.0)
             run.tell(Figure("events.backlog.kafka.one", round(one, 1), "events/s"))
-            two = round(await _consumed(setting, broker, number=2), 1)
             name, reference = "events.backlog.kafka.two", "one consumer"
-            run.tell(Figure(name, two, "events/s", reference, round(two / one, 3)))
+            run.tell(Figure(name, round(two, 1), "events/s", reference, round(two / one, 3)))
         with run.part("events.waiting.kafka"):
-            one = await _consumed(setting, broker, number=1, wait_ms=WAIT_MS)
+            one, two = await _one_and_two(setting, broker, wait_ms=WAIT_MS)
             run.tell(Figure("events.waiting.kafka.one", round(one, 1), "events/s"))
-            two = await _consumed(setting, broker, number=2, wait_ms=WAIT_MS)
             name, reference = "events.waiting.kafka.two", "one consumer that waits"
             run.tell(at_least(name, two, "events/s", reference=reference, against=one, times=1.7))
+
+
+async def _one_and_two(
+    setting: Setting, broker: kafka.Broker, *, wait_ms: float
+) -> tuple[float, float]:
+    """What one consumer does, the better of before and after, and what two do in between."""
+    before, two, after = [
+        await _consumed(setting, broker, number=number, wait_ms=wait_ms) for number in (1, 2, 1)
+    ]
+    return max(before, after), two
 
 
 async def _consumed(
