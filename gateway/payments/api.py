@@ -3,19 +3,28 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import APIRouter, Depends, Header, Query, Response
 
 from gateway import resources
 from gateway.oauth.callers import PartnerCaller, partner_with
 from gateway.payments import flows
 from gateway.payments.views import CreatePayment, PaymentReply, PaymentReplyPage
 from gateway.problems import PASSED_ON, answers
+from shared.contracts.values import IpAddress
 from shared.kit.app import Ctx
 from shared.kit.idempotency import IdempotencyKey
 
 router = APIRouter(tags=["payments"])
 
 Partner = Annotated[PartnerCaller, Depends(partner_with("payments"))]
+#: The header of UK Open Banking and of FAPI for the address of the customer's own client.
+CustomerAddress = Annotated[
+    IpAddress | None,
+    Header(
+        alias="x-fapi-customer-ip-address",
+        description="The customer's IP address, where the customer is there",
+    ),
+]
 MAX_PAGE = 100
 
 
@@ -46,7 +55,11 @@ MAX_PAGE = 100
     ),
 )
 async def create_payment(
-    body: CreatePayment, context: Ctx, partner: Partner, idempotency_key: IdempotencyKey
+    body: CreatePayment,
+    context: Ctx,
+    partner: Partner,
+    idempotency_key: IdempotencyKey,
+    customer_address: CustomerAddress = None,
 ) -> Response:
     """Pay under a consent: the answer says `settled`, `rejected` with reasons, or `in_review`.
 
@@ -58,6 +71,7 @@ async def create_payment(
         partner_id=partner.partner_id,
         key=idempotency_key,
         body=body,
+        ip_address=customer_address,
         deadline_ms=resources.of(context).settings.payment_deadline_ms,
     )
     return Response(reply, status_code=201, media_type="application/json")

@@ -37,9 +37,17 @@ class PaymentPending(BankError):
 
 
 async def pay(
-    context: Context, *, partner_id: str, key: str, body: CreatePayment, deadline_ms: int
+    context: Context,
+    *,
+    partner_id: str,
+    key: str,
+    body: CreatePayment,
+    ip_address: str | None,
+    deadline_ms: int,
 ) -> bytes:
     """The answer to one payment as JSON: the stored one, byte for byte, for a key seen before.
+
+    `ip_address` is the customer's, where the partner told it; another one is the same payment.
 
     Raises `KeyReused`, the `Consent…` errors, a refusal of payments (`PeerRefused`) which leaves
     nothing behind, and `PaymentPending`.
@@ -56,7 +64,9 @@ async def pay(
             if (tracing.remaining_ms() or 0) <= POLL_S * 1000:
                 raise _pending(attempt.wait_s)
             await asyncio.sleep(POLL_S)
-        return await _complete(context, attempt=attempt, body=body, deadline_ms=deadline_ms)
+        return await _complete(
+            context, attempt=attempt, body=body, ip_address=ip_address, deadline_ms=deadline_ms
+        )
 
 
 async def _begin(
@@ -90,11 +100,18 @@ async def _begin(
 
 
 async def _complete(
-    context: Context, *, attempt: Attempt, body: CreatePayment, deadline_ms: int
+    context: Context,
+    *,
+    attempt: Attempt,
+    body: CreatePayment,
+    ip_address: str | None,
+    deadline_ms: int,
 ) -> bytes:
     payment_id = attempt.claim.payment_id
     try:
-        payment = await _ask(context, attempt=attempt, body=body, deadline_ms=deadline_ms)
+        payment = await _ask(
+            context, attempt=attempt, body=body, ip_address=ip_address, deadline_ms=deadline_ms
+        )
     except PeerRefused as refusal:
         if refusal.code in {"unauthenticated", "forbidden"}:
             # Our own credential was refused, not the payment: the partner can do nothing.
@@ -126,7 +143,12 @@ async def _complete(
 
 
 async def _ask(
-    context: Context, *, attempt: Attempt, body: CreatePayment, deadline_ms: int
+    context: Context,
+    *,
+    attempt: Attempt,
+    body: CreatePayment,
+    ip_address: str | None,
+    deadline_ms: int,
 ) -> Payment | None:
     """Forwards the payment; where its consent has ended meanwhile, only looks whether it exists."""
     claim, consent = attempt.claim, attempt.consent
@@ -145,6 +167,9 @@ async def _ask(
         currency=body.currency,
         end_to_end_id=body.end_to_end_id,
         remittance=body.remittance,
+        device_id=body.risk.device_id if body.risk else None,
+        ip_address=ip_address,
+        merchant_id=body.risk.merchant_id if body.risk else None,
     )
     return await clients.initiate_payment(context, order=order, timeout_ms=deadline_ms)
 

@@ -7,7 +7,26 @@ from uuid import UUID
 from pydantic import Field, StringConstraints
 
 from shared.contracts.http.payments import Party, Payment, PaymentState
-from shared.contracts.values import AmountMinor, Contract, Currency, EndToEndId, Reply
+from shared.contracts.values import (
+    AmountMinor,
+    Contract,
+    Currency,
+    DeviceId,
+    EndToEndId,
+    MerchantId,
+    Reply,
+)
+
+
+class RiskSignals(Contract):
+    """What you know of the way in which the customer came. It helps to let honest ones pass."""
+
+    device_id: DeviceId | None = Field(
+        default=None, description="Your fingerprint of the customer's device, the same each time"
+    )
+    merchant_id: MerchantId | None = Field(
+        default=None, description="The merchant for whom you collect"
+    )
 
 
 class CreatePayment(Contract):
@@ -19,6 +38,7 @@ class CreatePayment(Contract):
     creditor: Party = Field(description="The payee of the consent")
     end_to_end_id: EndToEndId = Field(description="Your own reference; the payee sees it")
     remittance: Annotated[str, StringConstraints(max_length=140)] | None = None
+    risk: RiskSignals | None = None
 
 
 class PaymentReply(Reply):

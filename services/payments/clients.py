@@ -94,6 +94,9 @@ async def decide(risk: Peer, payment: Payment, *, timeout_ms: float) -> Decision
         currency=payment.currency,
         channel=payment.channel,
         at=payment.received_at,
+        device_id=payment.device_id,
+        ip_address=payment.ip_address,
+        merchant_id=payment.merchant_id,
     )
     try:
         said = await risk.call(

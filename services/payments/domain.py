@@ -67,6 +67,9 @@ class Payment:
     verdict: Verdict | None = None
     reviewed_by: str | None = None
     review_reason: str | None = None
+    device_id: str | None = None
+    ip_address: str | None = None
+    merchant_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,8 @@ RESUME_DEADLINE_MS = 3_000
 LEASE = timedelta(seconds=20)
 #: Full batches in one run of the job; the next run goes on.
 MAX_BATCHES = 25
+#: A customer's address may be another one at the second try of the same payment.
+_NO_SIGNALS = {"device_id": None, "ip_address": None, "merchant_id": None}
 
 
 class SameAccount(BankError):
@@ -108,7 +110,7 @@ def _received(context: Context, body: InitiatePayment) -> Payment:
     trace = tracing.current()
     return Payment(
         payment_id=body.payment_id,
-        body_hash=body_hash(body),
+        body_hash=body_hash(body.model_copy(update=_NO_SIGNALS)),
         state="received",
         customer_id=body.customer_id,
         partner_id=body.partner_id,
@@ -126,6 +128,9 @@ def _received(context: Context, body: InitiatePayment) -> Payment:
         received_at=now,
         updated_at=now,
         due_at=now + domain.RESUME_AFTER,
+        device_id=body.device_id,
+        ip_address=body.ip_address,
+        merchant_id=body.merchant_id,
     )
 
 

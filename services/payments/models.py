@@ -49,6 +49,9 @@ payments = Table(
     Column("verdict", Text),
     Column("reviewed_by", Text),
     Column("review_reason", Text),
+    Column("device_id", Text),
+    Column("ip_address", Text),
+    Column("merchant_id", Text),
 )
 
 payees = Table(

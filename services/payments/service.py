@@ -252,6 +252,9 @@ def event_of(payment: Payment) -> Event:
         "currency": payment.currency,
         "channel": payment.channel,
         "at": payment.updated_at,
+        "device_id": payment.device_id,
+        "ip_address": payment.ip_address,
+        "merchant_id": payment.merchant_id,
     }
     match payment.state:
         case "received":

@@ -1,8 +1,9 @@
 """Types that several contracts share. Each bounds its input; none knows a business rule."""
 
+import ipaddress
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, StrictInt, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictInt, StringConstraints
 
 #: The largest amount one leg may carry: 10^15 minor units, well inside a signed 64-bit integer.
 MAX_AMOUNT_MINOR = 10**15
@@ -21,6 +22,27 @@ AccountId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.-]{1,34}$")]
 
 CustomerId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.-]{1,40}$")]
 PartnerId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.-]{1,40}$")]
+MerchantId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.-]{1,40}$")]
+DeviceId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:-]{8,128}$")]
+"""A fingerprint of a device, as whoever has the device computes it; opaque to the bank."""
+
+
+def _one_spelling(address: str) -> str:
+    """An address has many spellings and must count as one. Raises ValueError: it is none."""
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        # the library's words would repeat the input
+        raise ValueError("an IPv4 or IPv6 address") from None
+    mapped = parsed.ipv4_mapped if isinstance(parsed, ipaddress.IPv6Address) else None
+    return str(mapped or parsed)
+
+
+IpAddress = Annotated[
+    str, StringConstraints(pattern=r"^[0-9A-Fa-f:.]{2,45}$"), AfterValidator(_one_spelling)
+]
+"""An IPv4 or IPv6 address in its shortest spelling; one of IPv4 mapped into IPv6 is IPv4."""
+
 Code = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_.]{1,64}$")]
 """A stable machine-readable word: a reason, a kind, a purpose."""
 

@@ -5,7 +5,15 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from shared.contracts.events.envelope import Event
-from shared.contracts.values import AccountId, AmountMinor, Code, Currency
+from shared.contracts.values import (
+    AccountId,
+    AmountMinor,
+    Code,
+    Currency,
+    DeviceId,
+    IpAddress,
+    MerchantId,
+)
 
 _PAYMENT: dict[str, Any] = {
     "payment_id": "01930000-0000-7000-8000-000000000001",
@@ -17,6 +25,9 @@ _PAYMENT: dict[str, Any] = {
     "currency": "CNY",
     "channel": "open_api",
     "at": "2026-01-05T02:00:00Z",
+    "device_id": "a3f1c9d27b604e58",
+    "ip_address": "192.0.2.17",
+    "merchant_id": "m-000042",
 }
 
 
@@ -34,6 +45,10 @@ class PaymentEvent(Event):
     currency: Currency
     channel: Code
     at: datetime
+    #: What the partner said of the customer's way in; None where it said nothing.
+    device_id: DeviceId | None = None
+    ip_address: IpAddress | None = None
+    merchant_id: MerchantId | None = None
 
     def key(self) -> str:
         return self.debtor_account

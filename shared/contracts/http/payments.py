@@ -13,7 +13,10 @@ from shared.contracts.values import (
     Contract,
     Currency,
     CustomerId,
+    DeviceId,
     EndToEndId,
+    IpAddress,
+    MerchantId,
     Name,
     PartnerId,
     Reply,
@@ -32,7 +35,11 @@ class Party(Contract):
 
 
 class InitiatePayment(Contract):
-    """A payment that the gateway has checked against partner and consent."""
+    """A payment that the gateway has checked against partner and consent.
+
+    Device, address and merchant are what the partner says of the way in which the customer came:
+    they count for risk alone, and a repeat of the payment may say otherwise.
+    """
 
     payment_id: UUID
     customer_id: CustomerId
@@ -45,6 +52,9 @@ class InitiatePayment(Contract):
     end_to_end_id: EndToEndId
     remittance: Annotated[str, StringConstraints(max_length=140)] | None = None
     channel: Code = "open_api"
+    device_id: DeviceId | None = None
+    ip_address: IpAddress | None = None
+    merchant_id: MerchantId | None = None
 
 
 class Payment(Reply):

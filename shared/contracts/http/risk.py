@@ -13,7 +13,10 @@ from shared.contracts.values import (
     Contract,
     Currency,
     CustomerId,
+    DeviceId,
+    IpAddress,
     Localized,
+    MerchantId,
     Name,
     PartnerId,
     Reply,
@@ -34,6 +37,9 @@ class DecidePayment(Contract):
     currency: Currency
     channel: Code
     at: datetime
+    device_id: DeviceId | None = None
+    ip_address: IpAddress | None = None
+    merchant_id: MerchantId | None = None
 
 
 class Reason(Reply):
