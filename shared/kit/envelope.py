@@ -62,25 +62,16 @@ class Envelope:
             return
         headers = {name: value for name, value in scope["headers"] if name in _READ}
         started = time.perf_counter()
-        status = 500
         self._under_way += 1
         with tracing.span(_text(headers.get(b"traceparent"))) as trace:
-
-            async def send_traced(message: Message) -> None:
-                nonlocal status
-                if message["type"] == "http.response.start":
-                    status = message["status"]
-                    line = (b"traceparent", trace.traceparent().encode())
-                    message["headers"] = [*message.get("headers", []), line]
-                await send(message)
-
+            traced = _Traced(send, trace)
             try:
                 patience_ms = self._patience(headers)
                 with tracing.deadline(patience_ms):
-                    await self._answer(scope, headers, patience_ms, receive, send_traced)
+                    await self._answer(scope, headers, patience_ms, receive, traced)
             finally:
                 self._under_way -= 1
-                self._tell(scope, trace, status, time.perf_counter() - started)
+                self._tell(scope, trace, traced.status or 500, time.perf_counter() - started)
 
     async def _answer(
         self,
@@ -88,23 +79,16 @@ class Envelope:
         headers: dict[bytes, bytes],
         patience_ms: int,
         receive: Receive,
-        send: Send,
+        send: "_Traced",
     ) -> None:
-        began = False
-
-        async def send_noting(message: Message) -> None:
-            nonlocal began
-            began = True
-            await send(message)
-
         try:
             # Whoever watches the service must not take a busy one for a dead one.
             if self._under_way > self._max_concurrency and scope["path"] not in _QUIET:
                 raise Unavailable("Too many requests are under way")
             body = await self._body(scope, headers, patience_ms, receive)
-            await self._app(scope, _replay(body, receive), send_noting)
+            await self._app(scope, _replay(body, receive), send)
         except Exception as error:
-            if began:
+            if send.status is not None:
                 raise
             await self._of(error)(scope, receive, send)
 
@@ -178,6 +162,24 @@ class Envelope:
                 "parent_id": trace.parent_id,
             },
         )
+
+
+class _Traced:
+    """Sends an answer with its trace, and knows its status; None while nothing was sent."""
+
+    __slots__ = ("_send", "_trace", "status")
+
+    def __init__(self, send: Send, trace: tracing.Trace) -> None:
+        self._send = send
+        self._trace = trace
+        self.status: int | None = None
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            line = (b"traceparent", self._trace.traceparent().encode())
+            message["headers"] = [*message.get("headers", []), line]
+        await self._send(message)
 
 
 _READ = {b"traceparent", b"content-length", b"content-type", tracing.DEADLINE.encode()}
