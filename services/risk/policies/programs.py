@@ -1,0 +1,192 @@
+"""A policy ready to rule: its graph compiled into one expression, evaluated once a decision.
+
+zen's own decision tables take a cell that cannot be evaluated for one that does not hold, so a
+broken rule would be silent. Here every condition has to give true or false. Where one does not,
+the rules are asked one by one: the broken ones are named, the others count as ever.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
+
+import zen
+
+from services.risk.domain import Outcome
+from services.risk.policies.domain import (
+    ANSWERS,
+    GRADE,
+    MAX_LIMIT_MINOR,
+    MAX_PRICE_BPS,
+    OFFER,
+    Answer,
+    Product,
+    Ruling,
+)
+from services.risk.policies.facts import Facts, Selection, source_of
+from services.risk.policies.graphs import Graph, Row, graph_of
+from services.risk.policies.reasons import RULE_FAILED
+
+_Context: TypeAlias = dict[str, Any]
+#: Index of the row that counted and its value; None where no row did.
+_Hit: TypeAlias = Sequence[Any] | None
+
+
+class Program:
+    """One version of one product's policy. `ruling` never raises on any facts."""
+
+    def __init__(self, *, product: Product, version: str, graph: Mapping[str, Any]) -> None:
+        """Raises PolicyRefused where the graph is not one that may decide."""
+        self.product = product
+        self.version = version
+        self.label = f"{product}-{version}"
+        self.graph: Graph = graph_of(graph, product=product)
+        #: The outside sources that have to be asked before this policy rules.
+        self.needs = frozenset(
+            source for name in self.graph.reads if (source := source_of(name)) is not None
+        )
+        self._selection = Selection(self.graph.reads)
+        self._conditions = [_boolean(rule.when.text) for rule in self.graph.rules]
+        tables = self.graph.tables
+        self._answers: tuple[Answer, ...] = tuple(
+            name for name in ANSWERS[product] if name in tables and name != GRADE
+        )
+        self._chains = {name: _chain(rows) for name, rows in tables.items()}
+        self._grade = zen.compile_expression(self._chains[GRADE]) if GRADE in tables else None
+        parts = [_listed(self._conditions), *(self._chains[name] for name in self._answers)]
+        self._whole = zen.compile_expression(_listed(parts))
+
+    def ruling(self, facts: Facts) -> Ruling:
+        """What the policy says to these facts; a missing fact is null, and so is NaN."""
+        failed: list[str] = []
+        grade: _Hit = None
+        context: _Context = {}
+        try:
+            context = self._selection.of(facts)
+            if self._grade is not None:
+                context[GRADE] = None
+                grade = self._first(self._grade, context, GRADE, failed)
+                context[GRADE] = grade[1] if grade else None
+            holds, *hits = self._whole.evaluate(context)
+        except Exception:  # whatever the engine or a fact raises
+            holds, hits = self._one_by_one(context, failed)
+        return self._assembled(holds, dict(zip(self._answers, hits, strict=True)), grade, failed)
+
+    def selected(self, facts: Facts) -> dict[str, Any]:
+        """The facts that this policy reads, as the engine gets them."""
+        return self._selection.of(facts)
+
+    def _one_by_one(
+        self, context: _Context, failed: list[str]
+    ) -> tuple[list[bool | None], list[_Hit]]:
+        holds = [_evaluated(condition, context) for condition in self._conditions]
+        hits = [
+            self._first(zen.compile_expression(self._chains[name]), context, name, failed)
+            for name in self._answers
+        ]
+        return holds, hits
+
+    def _first(
+        self, chain: "zen.Expression", context: _Context, name: Answer, failed: list[str]
+    ) -> _Hit:
+        try:
+            hit: _Hit = chain.evaluate(context)
+        except Exception:  # a table fails as a whole: its first row is not known
+            failed.append(name)
+            return None
+        return hit
+
+    def _assembled(
+        self,
+        holds: Sequence[bool | None],
+        hits: Mapping[Answer, _Hit],
+        grade: _Hit,
+        failed: list[str],
+    ) -> Ruling:
+        outcome = Outcome.APPROVE
+        codes: list[str] = []
+        trace: list[str] = []
+        broken: list[str] = []
+        for rule, held in zip(self.graph.rules, holds, strict=True):
+            if held is False:
+                continue
+            if held is True:
+                outcome = max(outcome, rule.outcome)
+                codes.append(rule.reason)
+                trace.append(rule.id)
+            else:
+                outcome = max(outcome, Outcome.REVIEW)
+                codes.append(RULE_FAILED)
+                broken.append(rule.id)
+        if not self.graph.tables:
+            return self._ruling(outcome, codes, trace, broken, {})
+        values: dict[Answer, Any] = {}
+        for name, hit in ((GRADE, grade), *hits.items()):
+            if hit is not None:
+                row = self.graph.tables[name][int(hit[0])]
+                values[name] = _value(name, hit[1])
+                trace.append(row.id)
+                if values[name] is None:
+                    failed.append(name)
+        if outcome is not Outcome.DECLINE:
+            missing = [name for name in OFFER[self.product] if values.get(name) is None]
+            failed += [name for name in missing if name not in failed]
+        if failed:
+            outcome = max(outcome, Outcome.REVIEW)
+            codes.append(RULE_FAILED)
+        return self._ruling(outcome, codes, trace, broken + failed, values)
+
+    def _ruling(
+        self,
+        outcome: Outcome,
+        codes: list[str],
+        trace: list[str],
+        broken: list[str],
+        values: Mapping[Answer, Any],
+    ) -> Ruling:
+        # what is declined is offered nothing
+        offered: Mapping[Answer, Any] = {} if outcome is Outcome.DECLINE else values
+        return Ruling(
+            outcome=outcome,
+            reason_codes=tuple(dict.fromkeys(codes)),
+            policy=self.label,
+            trace=tuple(trace),
+            degraded=tuple(f"rule_failed.{name}" for name in dict.fromkeys(broken)),
+            grade=values.get(GRADE),
+            limit_minor=offered.get("limit_minor"),
+            price_bps=offered.get("price_bps"),
+            step_up=offered.get("step_up"),
+        )
+
+
+def _listed(parts: Sequence[str]) -> str:
+    return f"[{', '.join(parts)}]"
+
+
+def _boolean(text: str) -> str:
+    """A condition that fails where it gives neither true nor false: `null` is no answer."""
+    return f"(({text}) and true)"
+
+
+def _evaluated(condition: str, context: _Context) -> bool | None:
+    try:
+        found = zen.compile_expression(condition).evaluate(context)
+    except Exception:  # this rule alone has failed
+        return None
+    return found if isinstance(found, bool) else None
+
+
+def _chain(rows: tuple[Row, ...]) -> str:
+    """One expression for the first row that holds: its index and value."""
+    text = "null"
+    for i, row in reversed(list(enumerate(rows))):
+        found = f"[{i}, {row.value.text}]"
+        text = found if row.when is None else f"({row.when.text} ? {found} : {text})"
+    return text
+
+
+def _value(name: Answer, value: object) -> Any:
+    """The answer within its bounds; None where it is not one."""
+    if name in {"limit_minor", "price_bps"}:
+        most = MAX_LIMIT_MINOR if name == "limit_minor" else MAX_PRICE_BPS
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        return int(value) if is_number and 0 <= value <= most else None  # type: ignore[operator, call-overload]
+    return value if isinstance(value, str) else None

@@ -1,0 +1,101 @@
+"""What a customer may read of each reason: what to do, and nothing that would help to slip past.
+
+A rule gives a reason's code, and only codes of this table: a text is read in two languages by
+those who answer for it before any policy uses it.
+"""
+
+from collections.abc import Mapping
+
+#: The reason of every rule that could not be evaluated.
+RULE_FAILED = "rule_failed"
+
+REASONS: Mapping[str, tuple[str, str]] = {
+    "model_score_high": (
+        "该笔付款与您平常的用款习惯差异很大,为保护您的资金,我们未予办理。如确为本人操作,请联系我行。",
+        "To protect your money we did not make this unusual payment. Please call us if it was you.",
+    ),
+    "model_score_elevated": (
+        "该笔付款与您平常的用款习惯有差异,我们正在核实。",
+        "This payment differs from your usual ones; we are checking it.",
+    ),
+    "payee_listed": (
+        "目前无法向该账户付款,请联系我行。",
+        "Payments to this account are not possible at present. Please contact us.",
+    ),
+    "currency_unrated": (
+        "该币种的付款需要人工核实。",
+        "A payment in this currency is checked by a person first.",
+    ),
+    "amount_over_ceiling": (
+        "大额付款需要人工核实。",
+        "A payment of this size is checked by a person first.",
+    ),
+    "amount_unscored": (
+        "系统暂时无法自动核实该笔付款,正在由人工核实。",
+        "This payment could not be checked automatically; a person is checking it.",
+    ),
+    "night_new_payee": (
+        "夜间首次向该收款人付款,我们正在核实。",
+        "A first payment to this payee at night is checked by a person first.",
+    ),
+    "payment_burst": (
+        "短时间内付款次数较多,我们正在核实。",
+        "Many payments were made within a short time; we are checking this one.",
+    ),
+    "small_then_large": (
+        "近期付款方式与您的习惯不同,我们正在核实。",
+        "Your latest payments follow an unusual pattern; we are checking this one.",
+    ),
+    RULE_FAILED: (
+        "该笔业务正在由人工核实。",
+        "A person is checking this request.",
+    ),
+    "party_listed": (
+        "目前无法为您办理该业务,请联系我行。",
+        "We cannot do this for you at present. Please contact us.",
+    ),
+    "party_watched": (
+        "该业务需要人工核实,请稍候。",
+        "A person checks this request first; please allow us some time.",
+    ),
+    "ring_suspected": (
+        "为保护您的信息安全,该申请需要人工核实。",
+        "To protect your identity a person checks this application first.",
+    ),
+    "applicant_too_young": (
+        "您未达到办理该业务的年龄要求。",
+        "You are not of the age that this product requires yet.",
+    ),
+    "identity_unproven": (
+        "我们未能核实您的身份,请携带证件到网点办理。",
+        "We could not verify your identity. Please visit a branch with your identity document.",
+    ),
+    "face_unclear": (
+        "人脸核验不够清晰,正在由人工核实。",
+        "The face check was not clear enough; a person is checking it.",
+    ),
+    "income_unknown": (
+        "我们需要人工核实您的收入。",
+        "A person has to verify your income first.",
+    ),
+    "debt_burden_high": (
+        "您现有的还款负担较高,暂时无法办理。",
+        "Your present repayments are too high for this product.",
+    ),
+    "amount_over_limit": (
+        "申请金额超出可核定的额度,正在由人工核实。",
+        "The amount asked for is above what we can grant at once; a person is checking it.",
+    ),
+    "credit_overdue": (
+        "您的信用记录中有逾期款项,暂时无法办理。",
+        "Your credit record shows overdue debts, so we cannot offer this product now.",
+    ),
+    "credit_grade_low": (
+        "综合评估未达到该产品的要求。",
+        "The overall assessment does not meet this product's requirements.",
+    ),
+    "credit_unscored": (
+        "系统暂时无法自动评估该申请,正在由人工核实。",
+        "This application could not be assessed automatically; a person is checking it.",
+    ),
+}

@@ -1,0 +1,171 @@
+"""The tests of a version: named cases with the facts given and the ruling expected.
+
+A version passes where every case is ruled as expected, every row of its tables fires in some case,
+and the graph gives the same where zen-engine itself runs it: what an editor simulates is what
+decides.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import zen
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from services.risk.policies import jdm
+from services.risk.policies.domain import GRADE, Answer, PolicyRefused, Ruling
+from services.risk.policies.facts import Facts, check_facts, over
+from services.risk.policies.graphs import FINDINGS
+from services.risk.policies.programs import Program
+from services.risk.policies.reasons import RULE_FAILED
+from shared.contracts.http.risk import Outcome
+from shared.contracts.values import Code, Name
+
+MAX_CASES = 300
+MAX_REASONS = 50
+
+
+class Expectation(BaseModel):
+    """What a case expects; an answer that is not named may be anything."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    outcome: Outcome
+    reason_codes: Annotated[list[Code], Field(max_length=MAX_REASONS)] = []
+    degraded: Annotated[list[str], Field(max_length=MAX_REASONS)] = []
+    grade: str | None = None
+    limit_minor: int | None = None
+    price_bps: int | None = None
+    step_up: str | None = None
+
+
+class Case(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: Name
+    facts: dict[str, Any] = {}
+    expect: Expectation
+
+
+class Trials(BaseModel):
+    """`given` are facts that all cases share; a case lays its own over them."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    given: dict[str, Any] = {}
+    cases: Annotated[list[Case], Field(min_length=1, max_length=MAX_CASES)]
+
+
+@dataclass(frozen=True, slots=True)
+class CaseResult:
+    name: str
+    passed: bool
+    #: Each answer that differs: what was expected, what was found.
+    differences: Mapping[str, tuple[object, object]]
+    trace: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TrialReport:
+    """`unproven` are the rows that fire in no case."""
+
+    cases: tuple[CaseResult, ...]
+    unproven: tuple[str, ...]
+
+    @property
+    def passed(self) -> bool:
+        return not self.unproven and all(case.passed for case in self.cases)
+
+    def complaint(self) -> str:
+        """What fails first, in one line; empty where nothing does."""
+        for case in self.cases:
+            if not case.passed:
+                name, (expected, found) = next(iter(case.differences.items()))
+                return f"case {case.name!r}: {name} is {found!r}, expected {expected!r}"
+        if self.unproven:
+            return f"no case in which these rows fire: {', '.join(self.unproven[:5])}"
+        return ""
+
+
+def trials_of(tests: Mapping[str, Any], *, program: Program) -> Trials:
+    """Reads the tests of a version. Raises PolicyRefused with the field at fault."""
+    try:
+        trials = Trials.model_validate(tests)
+    except ValidationError as error:
+        raise jdm.refused(error, field="tests") from None
+    check_facts(trials.given, product=program.product, field="tests.given")
+    names: set[str] = set()
+    for i, case in enumerate(trials.cases):
+        field = f"tests.cases.{i}"
+        if case.name in names:
+            raise PolicyRefused(f"{field}.name", "a name of its own")
+        names.add(case.name)
+        check_facts(case.facts, product=program.product, field=f"{field}.facts")
+    return trials
+
+
+def run(program: Program, trials: Trials, *, content: Mapping[str, Any]) -> TrialReport:
+    """Every case through the program, and through zen-engine with the graph `content` as it is."""
+    engine = zen.ZenEngine({"loader": {"type": "static", "content": {"policy": dict(content)}}})
+    results = []
+    fired: set[str] = set()
+    for case in trials.cases:
+        facts = over(trials.given, case.facts)
+        ruling = program.ruling(facts)
+        fired.update(ruling.trace)
+        different = _differences(case.expect, ruling)
+        if not ruling.degraded:  # what fails here is silent there
+            different |= _native_differences(engine, program, facts, ruling)
+        results.append(CaseResult(case.name, not different, different, ruling.trace))
+    rows = [rule.id for rule in program.graph.rules]
+    rows += [row.id for table in program.graph.tables.values() for row in table]
+    return TrialReport(tuple(results), tuple(row for row in rows if row not in fired))
+
+
+def _differences(expect: Expectation, ruling: Ruling) -> dict[str, tuple[object, object]]:
+    found: dict[str, object] = {
+        "outcome": ruling.outcome.word,
+        "reason_codes": list(ruling.reason_codes),
+        "degraded": list(ruling.degraded),
+        "grade": ruling.grade,
+        "limit_minor": ruling.limit_minor,
+        "price_bps": ruling.price_bps,
+        "step_up": ruling.step_up,
+    }
+    always = {"outcome", "reason_codes", "degraded"}
+    expected = {
+        name: value
+        for name, value in expect.model_dump().items()
+        if name in always or name in expect.model_fields_set
+    }
+    return {name: (value, found[name]) for name, value in expected.items() if value != found[name]}
+
+
+def _native_differences(
+    engine: "zen.ZenEngine", program: Program, facts: Facts, ruling: Ruling
+) -> dict[str, tuple[object, object]]:
+    try:
+        native = engine.evaluate("policy", program.selected(facts))["result"]
+    except Exception as error:  # the engine's own errors have no common base
+        return {"zen-engine": ("a result", type(error).__name__)}
+    wanted = [
+        {"outcome": rule.outcome.word, "reason": rule.reason}
+        for rule in program.graph.rules
+        if rule.id in ruling.trace
+    ]
+    different: dict[str, tuple[object, object]] = {}
+    if native.get(FINDINGS) != wanted:
+        different["zen-engine"] = (wanted, native.get(FINDINGS))
+    if ruling.outcome.word == "decline" or RULE_FAILED in ruling.reason_codes:
+        return different
+    answers: dict[Answer, object] = {
+        "limit_minor": ruling.limit_minor,
+        "price_bps": ruling.price_bps,
+        "step_up": ruling.step_up,
+    }
+    for name, value in answers.items():
+        found = native.get(name)
+        same = int(found) if isinstance(found, float) else found
+        if name in program.graph.tables and name != GRADE and same != value:
+            different[f"zen-engine {name}"] = (value, found)
+    return different
