@@ -29,7 +29,7 @@ READY_WITHIN_S = 60.0
 PEERS = {
     "identity": (),
     "ledger": (),
-    "risk": (),
+    "risk": ("identity",),
     "profiles": (),
     "advisor": (),
     "payments": ("ledger", "risk"),

@@ -24,14 +24,14 @@ SERVICES: tuple[Service, ...] = (
     Service("identity", "services.identity.main", 1),
     Service("ledger", "services.ledger.main", 2),
     Service("payments", "services.payments.main", 3, ("ledger", "risk")),
-    Service("risk", "services.risk.main", 4),
+    Service("risk", "services.risk.main", 4, ("identity",)),
     Service("profiles", "services.profiles.main", 5),
     Service("advisor", "services.advisor.main", 6),
     Service(
         "gateway",
         "gateway.main",
         0,
-        ("identity", "ledger", "payments", "profiles", "advisor"),
+        ("identity", "ledger", "payments", "risk", "profiles", "advisor"),
     ),
 )
 BY_NAME = {service.name: service for service in SERVICES}

@@ -25,6 +25,7 @@ from shared.contracts.http.profiles import (
     Profile,
     SetMarketingConsent,
 )
+from shared.contracts.http.risk import AskForPerson, Explanation
 from shared.contracts.values import Lang
 from shared.kit.app import Ctx
 from shared.kit.idempotency import IdempotencyKey
@@ -58,6 +59,35 @@ async def my_payments(
 ) -> PaymentPage:
     return await clients.list_payments(
         context, customer_id=customer.customer_id, before=before, limit=limit
+    )
+
+
+@router.get("/v1/me/payments/{payment_id}/explanation")
+async def explain_my_payment(payment_id: UUID, context: Ctx, customer: Customer) -> Explanation:
+    """Why a payment of one's own went as it did, and whether a person can be asked."""
+    return await clients.ask(
+        context,
+        "risk",
+        "GET",
+        f"/v1/customers/{customer.customer_id}/decisions/{payment_id}/explanation",
+        customer_id=customer.customer_id,
+        reply=Explanation,
+    )
+
+
+@router.put("/v1/me/payments/{payment_id}/person-request")
+async def ask_for_person(
+    payment_id: UUID, body: AskForPerson, context: Ctx, customer: Customer
+) -> Explanation:
+    """Asks that a person looks at the decision; again is the same as once."""
+    return await clients.ask(
+        context,
+        "risk",
+        "PUT",
+        f"/v1/customers/{customer.customer_id}/decisions/{payment_id}/person-request",
+        customer_id=customer.customer_id,
+        reply=Explanation,
+        body=body,
     )
 
 

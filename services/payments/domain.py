@@ -174,10 +174,18 @@ def sent_to_review(payment: Payment, *, decision: Decision, now: datetime) -> Pa
 
 
 def reviewed(
-    payment: Payment, *, verdict: Verdict, staff_id: str, reason: str, now: datetime
+    payment: Payment,
+    *,
+    verdict: Verdict,
+    staff_id: str,
+    reason: str,
+    now: datetime,
+    is_carried: bool = True,
 ) -> Payment | None:
     """A reviewer's word, once and in time. A declined payment stays in review until its hold
     is released, so that `rejected` always means that the amount is free.
+
+    `is_carried`: whoever brings the word goes on with the payment; else the worker does at once.
     """
     if payment.state != "in_review" or payment.verdict or is_review_over(payment, now=now):
         return None
@@ -189,7 +197,7 @@ def reviewed(
         review_reason=reason,
         approved_at=now if verdict == "approve" else None,
         updated_at=now,
-        due_at=now + RESUME_AFTER,
+        due_at=now + RESUME_AFTER if is_carried else now,
     )
 
 

@@ -3,6 +3,7 @@
 from fastapi import FastAPI
 
 from services.payments import api, flows
+from services.payments.consumers import SUBSCRIPTIONS
 from services.payments.settings import PaymentsSettings
 from shared.kit.app import Job, create_app, serve
 from shared.kit.clock import Clock, utc_now
@@ -12,6 +13,7 @@ def build(settings: PaymentsSettings, *, clock: Clock = utc_now) -> FastAPI:
     return create_app(
         settings,
         routers=[api.router],
+        subscriptions=SUBSCRIPTIONS,
         jobs=[Job("resume-due", settings.resume_every_s, flows.resume_due)],
         clock=clock,
     )

@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -14,6 +13,8 @@ from shared.contracts.events.envelope import Event
 from shared.contracts.events.payments import (
     PaymentReceived,
     PaymentRejected,
+    PaymentReviewEnded,
+    PaymentReviewOpened,
     PaymentSentToReview,
     PaymentSettled,
 )
@@ -96,9 +97,8 @@ async def record_late(session: Session, *, payment_id: UUID, change: Change) -> 
 
 async def _store(session: AnySession, *, before: Payment, after: Payment) -> bool:
     is_told = after.state in {"settled", "rejected", "in_review"}
-    told = outbox.parameters(
-        source=SOURCE, now=after.updated_at, events=[event_of(after)] if is_told else []
-    )
+    events = [event_of(after), *review_events(before, after)] if is_told else []
+    told = outbox.parameters(source=SOURCE, now=after.updated_at, events=events)
     return await repository.store(session, before=before, after=after, told=told)
 
 
@@ -110,8 +110,11 @@ async def review(
     reason: str,
     staff_id: str,
     now: datetime,
+    is_carried: bool = True,
 ) -> Payment:
     """Store a reviewer's word, once; the same word again changes nothing.
+
+    `is_carried`: the caller goes on with the payment; else the worker does, at once.
 
     Raises:
         NotFound: there is no such payment.
@@ -123,8 +126,14 @@ async def review(
         if payment.verdict != verdict:
             raise AlreadyReviewed(f"The payment was reviewed: {payment.verdict}")
         return payment
-    change = partial(domain.reviewed, verdict=verdict, staff_id=staff_id, reason=reason, now=now)
-    after = change(payment)
+    after = domain.reviewed(
+        payment,
+        verdict=verdict,
+        staff_id=staff_id,
+        reason=reason,
+        now=now,
+        is_carried=is_carried,
+    )
     if after is None:
         raise NotInReview(f"The payment is {payment.state}, or its review has run out")
     acted = StaffActed(
@@ -267,3 +276,37 @@ def event_of(payment: Payment) -> Event:
             return PaymentSentToReview(**facts, reason_codes=list(payment.reason_codes))
         case "approved":
             raise ValueError("No event tells of an approval: what follows it does")
+
+
+def review_events(before: Payment, after: Payment) -> list[Event]:
+    """What reviewers are told: a payment waits for them, or it waits no more."""
+    if after.state == "in_review" and before.state != "in_review" and after.review_until:
+        return [
+            PaymentReviewOpened(
+                payment_id=after.payment_id,
+                customer_id=after.customer_id,
+                partner_id=after.partner_id,
+                debtor_account=after.debtor_account,
+                creditor_account=after.creditor_account,
+                creditor_name=after.creditor_name,
+                amount_minor=after.amount_minor,
+                currency=after.currency,
+                remittance=after.remittance,
+                channel=after.channel,
+                reason_codes=list(after.reason_codes),
+                review_until=after.review_until,
+                at=after.updated_at,
+            )
+        ]
+    if before.review_until is None or after.state not in domain.FINAL:
+        return []
+    return [
+        PaymentReviewEnded(
+            payment_id=after.payment_id,
+            state="settled" if after.state == "settled" else "rejected",
+            reason_codes=list(domain.shown_reasons(after)),
+            verdict=after.verdict,
+            reviewed_by=after.reviewed_by,
+            at=after.updated_at,
+        )
+    ]

@@ -11,6 +11,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 
+from services.risk.cases.consumers import SUBSCRIPTIONS as CASES
 from services.risk.domain import reference_value_minor
 from services.risk.features import Windows
 from services.risk.windows import SeenPayment, in_ms
@@ -19,6 +20,8 @@ from shared.contracts.events.payments import PaymentEvent, PaymentReceived
 from shared.kit import metrics
 from shared.kit.bus.port import Bus, Reader, Record
 from shared.kit.consumers import RETRY_S
+
+__all__ = ["BROADCAST", "CASES", "Feed", "feeding", "seen", "topics"]
 
 log = logging.getLogger(__name__)
 

@@ -8,15 +8,25 @@ from pathlib import Path
 from fastapi import FastAPI
 
 from services.risk import api, scoring
-from services.risk.consumers import Feed, feeding
+from services.risk.cases import api as cases_api
+from services.risk.cases import service as cases
+from services.risk.consumers import CASES, Feed, feeding
 from services.risk.domain import Policy
 from services.risk.features import Windows
 from services.risk.scoring import FraudModel, ModelRefused
 from services.risk.service import Engine
 from services.risk.settings import RiskSettings
-from shared.kit.app import Context, Resources, create_app, serve
+from shared.kit.app import Context, Job, Resources, create_app, serve
 
 log = logging.getLogger(__name__)
+
+LAPSE_EVERY_S = 30.0
+
+
+async def lapse_assignments(context: Context) -> None:
+    """Put back into the queue what nobody works on any more."""
+    async with context.database.transaction() as session:
+        await cases.lapse(session, now=context.clock())
 
 
 def load_model(folder: Path) -> FraudModel | None:
@@ -53,7 +63,13 @@ def resources(settings: RiskSettings) -> Resources:
 
 
 def build(settings: RiskSettings) -> FastAPI:
-    return create_app(settings, routers=[api.router], resources=resources(settings))
+    return create_app(
+        settings,
+        routers=[api.router, cases_api.router],
+        subscriptions=CASES,
+        jobs=[Job("lapse-assignments", LAPSE_EVERY_S, lapse_assignments)],
+        resources=resources(settings),
+    )
 
 
 if __name__ == "__main__":

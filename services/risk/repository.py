@@ -9,6 +9,8 @@ from uuid import UUID
 from sqlalchemy import bindparam, delete, exists, literal, select
 from sqlalchemy.dialects.postgresql import insert
 
+from services.risk.cases import repository as cases
+from services.risk.cases.domain import Case
 from services.risk.models import decisions, listed_accounts
 from shared.kit import outbox
 from shared.kit.database import AnySession, Session
@@ -82,12 +84,18 @@ _MADE = (
     .cte("made")
 )
 _INSERT = select(_MADE.c.decision_id).add_cte(outbox.beside(_MADE))
+_INSERT_WITH_CASE = _INSERT.add_cte(cases.beside(_MADE))
 
 
 async def insert_decision(
-    session: AnySession, made: StoredDecision, *, told: Mapping[str, object]
+    session: AnySession,
+    made: StoredDecision,
+    *,
+    told: Mapping[str, object],
+    case: Case | None = None,
 ) -> bool:
-    """Store the decision with the events `told` (`outbox.parameters`), in one statement.
+    """Store the decision with the events `told` (`outbox.parameters`) and the `case` that it
+    opens, in one statement.
 
     False where another call stored one under that id meanwhile: then nothing was stored.
     """
@@ -109,7 +117,10 @@ async def insert_decision(
         "windows_age_ms": made.windows_age_ms,
         "decided_at": made.decided_at,
     }
-    return (await session.execute(_INSERT, values)).first() is not None
+    statement = _INSERT
+    if case is not None:
+        statement, values = _INSERT_WITH_CASE, values | cases.parameters(case)
+    return (await session.execute(statement, values)).first() is not None
 
 
 async def insert_listed(session: Session, row: ListedRow) -> bool:

@@ -7,11 +7,13 @@ import logging
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from services.risk import repository
+from services.risk.cases import domain as cases
+from services.risk.cases.domain import Case
 from services.risk.domain import (
     REASONS,
     Decision,
@@ -102,7 +104,8 @@ async def decide_payment(
         return _reply(_same(known, digest))
     made = _make(engine, body=body, digest=digest, payee_listed=payee_listed, now=now)
     told = outbox.parameters(source=SOURCE, now=now, events=[_event(made)])
-    if not await repository.insert_decision(session, made, told=told):
+    case = _case(made, body) if made.outcome == "review" else None
+    if not await repository.insert_decision(session, made, told=told, case=case):
         # two at once: the other one's decision stands
         return _reply(_same(await _decision(session, body.decision_id), digest))
     return _reply(made)
@@ -296,6 +299,27 @@ def _event(made: StoredDecision) -> DecisionMade:
             "degraded": bool(made.degraded),
             "at": made.decided_at,
         }
+    )
+
+
+def _case(made: StoredDecision, body: contract.DecidePayment) -> Case:
+    """The case in which a person decides what the policy left open."""
+    case = cases.opened(
+        decision_id=made.decision_id,
+        kind="review",
+        product=made.product,
+        customer_id=made.customer_id,
+        reason_codes=tuple(made.reason_codes),
+        value_minor=reference_value_minor(body.amount_minor, body.currency),
+        now=made.decided_at,
+    )
+    return replace(
+        case,
+        amount_minor=body.amount_minor,
+        currency=body.currency,
+        debtor_account=body.debtor_account,
+        creditor_account=body.creditor_account,
+        channel=body.channel,
     )
 
 

@@ -28,7 +28,7 @@ ENDS = {"approve": "settled", "decline": "rejected", "review": "in_review"}
 TOLD = {
     "approve": ["PaymentReceived", "PaymentSettled"],
     "decline": ["PaymentReceived", "PaymentRejected"],
-    "review": ["PaymentReceived", "PaymentSentToReview"],
+    "review": ["PaymentReceived", "PaymentSentToReview", "PaymentReviewOpened"],
 }
 BALANCES = {"approve": (900, 0), "decline": (1_000, 0), "review": (1_000, 100)}
 

@@ -47,7 +47,8 @@ class TestPaymentInReview:
         assert response.json()["state"] == "settled"
         assert response.json()["reason_codes"] == []
         assert response.json()["risk_score"] == 0.5
-        told = ["PaymentReceived", "PaymentSentToReview", "PaymentSettled"]
+        told = ["PaymentReceived", "PaymentSentToReview", "PaymentReviewOpened"]
+        told += ["PaymentSettled", "PaymentReviewEnded"]
         assert await stage.told(in_review) == told
         assert (await stage.balance(accounts.debtor))["posted_minor"] == 900
 
@@ -57,7 +58,8 @@ class TestPaymentInReview:
         response = await stage.review(in_review, "decline")
         assert response.json()["state"] == "rejected"
         assert response.json()["reason_codes"] == ["review_declined"]
-        told = ["PaymentReceived", "PaymentSentToReview", "PaymentRejected"]
+        told = ["PaymentReceived", "PaymentSentToReview", "PaymentReviewOpened"]
+        told += ["PaymentRejected", "PaymentReviewEnded"]
         assert await stage.told(in_review) == told
         assert (await stage.balance(accounts.debtor))["available_minor"] == 1_000
 

@@ -1,7 +1,7 @@
 """Events of payments."""
 
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 from uuid import UUID
 
 from shared.contracts.events.envelope import Event
@@ -76,3 +76,57 @@ class PaymentSentToReview(PaymentEvent):
     example: ClassVar[dict[str, Any]] = _PAYMENT | {"reason_codes": ["risk_unavailable"]}
 
     reason_codes: list[Code]
+
+
+class PaymentReviewOpened(Event):
+    """A payment waits for a person: what a reviewer has to know to judge it."""
+
+    topic: ClassVar[str] = "payments.review.v1"
+    example: ClassVar[dict[str, Any]] = _PAYMENT | {
+        "creditor_name": "王小明",
+        "remittance": "invoice 1",
+        "reason_codes": ["amount_over_ceiling"],
+        "review_until": "2026-01-08T02:00:00Z",
+    }
+
+    payment_id: UUID
+    customer_id: str
+    partner_id: str | None
+    debtor_account: AccountId
+    creditor_account: AccountId
+    creditor_name: str
+    amount_minor: AmountMinor
+    currency: Currency
+    remittance: str | None
+    channel: Code
+    reason_codes: list[Code]
+    review_until: datetime
+    at: datetime
+
+    def key(self) -> str:
+        return str(self.payment_id)
+
+
+class PaymentReviewEnded(Event):
+    """What became of a payment that had waited for a person, whoever had the last word."""
+
+    topic: ClassVar[str] = "payments.review.v1"
+    example: ClassVar[dict[str, Any]] = {
+        "payment_id": "01930000-0000-7000-8000-000000000001",
+        "state": "rejected",
+        "reason_codes": ["review_declined"],
+        "verdict": "decline",
+        "reviewed_by": "s-reviewer",
+        "at": "2026-01-05T03:00:00Z",
+    }
+
+    payment_id: UUID
+    state: Literal["settled", "rejected"]
+    reason_codes: list[Code]
+    #: Both null where nobody gave a word in time.
+    verdict: Literal["approve", "decline"] | None
+    reviewed_by: str | None
+    at: datetime
+
+    def key(self) -> str:
+        return str(self.payment_id)

@@ -36,3 +36,63 @@ class DecisionMade(Event):
 
     def key(self) -> str:
         return self.customer_id
+
+
+class CaseDecided(Event):
+    """A person's last word on a case; where a payment waits for it, payments carries it out."""
+
+    topic: ClassVar[str] = "risk.case.v1"
+    example: ClassVar[dict[str, Any]] = {
+        "case_id": "01930000-0000-7000-8000-000000000001",
+        "decision_id": "01930000-0000-7000-8000-000000000001",
+        "kind": "review",
+        "product": "payment",
+        "customer_id": "c-000001",
+        "verdict": "approve",
+        "reason_code": "customer_confirmed",
+        "note": "called back on the number on file",
+        "decided_by": "s-reviewer",
+        "second_by": None,
+        "at": "2026-01-05T03:00:00Z",
+    }
+
+    case_id: UUID
+    decision_id: UUID
+    kind: Literal["review", "appeal"]
+    product: Code
+    customer_id: str
+    verdict: Literal["approve", "decline"]
+    reason_code: Code
+    note: str
+    decided_by: str
+    second_by: str | None
+    at: datetime
+
+    def key(self) -> str:
+        return str(self.decision_id)
+
+
+class DecisionLabelled(Event):
+    """What a decision turned out to be; a later label of the same decision counts instead."""
+
+    topic: ClassVar[str] = "risk.label.v1"
+    example: ClassVar[dict[str, Any]] = {
+        "decision_id": "01930000-0000-7000-8000-000000000001",
+        "customer_id": "c-000001",
+        "product": "payment",
+        "label": "fraud",
+        "source": "chargeback",
+        "author": "s-operator",
+        "at": "2026-01-05T03:00:00Z",
+    }
+
+    decision_id: UUID
+    customer_id: str
+    product: Code
+    label: Literal["fraud", "honest", "unknown"]
+    source: Literal["case", "chargeback", "staff"]
+    author: str
+    at: datetime
+
+    def key(self) -> str:
+        return str(self.decision_id)

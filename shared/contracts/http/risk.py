@@ -1,10 +1,10 @@
 """HTTP models of risk."""
 
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from shared.contracts.values import (
     AccountId,
@@ -96,3 +96,29 @@ class ListedAccount(Reply):
 
 class ListedAccounts(Reply):
     items: list[ListedAccount]
+
+
+class AskForPerson(Contract):
+    """A customer's wish that a person looks at a decision; the words go to whoever does."""
+
+    message: Annotated[str, StringConstraints(strip_whitespace=True, max_length=500)] = ""
+
+
+class Explanation(Reply):
+    """What a customer is told of a decision: what became of it, why, and what can be done."""
+
+    decision_id: UUID
+    situation: Literal[
+        "waiting",
+        "machine_declined",
+        "person_declined",
+        "not_made",
+        "approved",
+        "appeal_waiting",
+        "appeal_approved",
+        "appeal_declined",
+    ]
+    text: Localized
+    reasons: list[Reason]
+    can_ask_for_person: bool
+    asked_for_person_at: datetime | None
