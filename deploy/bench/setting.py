@@ -1,6 +1,7 @@
 """The bank that is measured: one of its own, started as the demo is, in a folder below `.run`."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,22 @@ class Setting:
         """As the database's owner, for what is set up and not measured."""
         dsn = self.credentials[database].owner_dsn
         return await asyncpg.connect(dsn.replace("postgresql+asyncpg://", "postgresql://"))
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Stops every process of the bank but PostgreSQL for the block, and lets it go on after."""
+        running = [
+            psutil.Process(one.process.pid)
+            for one in self.bank.supervisor.snapshot()
+            if one.process is not None
+        ]
+        for process in running:
+            process.suspend()
+        try:
+            yield
+        finally:
+            for process in running:
+                process.resume()
 
     def cpu_seconds(self) -> dict[str, float]:
         """CPU that each process of the bank has used so far; PostgreSQL's together."""

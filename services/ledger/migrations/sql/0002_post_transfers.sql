@@ -2,6 +2,14 @@
 -- one as for a thousand, and no statement is planned anew for the arrays of the next call.
 ALTER FUNCTION post_set RESET ALL
 --;
+-- The guards look rows up by their keys. A plan made while the journal was new and small would read
+-- all of it for each transfer, until statistics come.
+ALTER FUNCTION check_new_postings SET enable_seqscan = off SET enable_hashjoin = off
+    SET enable_mergejoin = off SET plan_cache_mode = force_generic_plan
+--;
+ALTER FUNCTION check_transfer_has_legs SET enable_seqscan = off
+    SET plan_cache_mode = force_generic_plan
+--;
 -- Locks in one order, so that two batches never wait for each other in a ring. A join and not
 -- `= ANY`: who has waited for a row checks it again, and would compare it with every number.
 CREATE FUNCTION lock_balances(account_ids text[]) RETURNS void LANGUAGE plpgsql
