@@ -9,12 +9,12 @@ from fastapi import APIRouter, Depends, Path, Query, Response
 from services.ledger import service
 from services.ledger.accounts import service as accounts
 from services.ledger.queues import queues_of
-from services.ledger.replies import written
 from shared.contracts.http import ledger as contract
 from shared.contracts.values import AccountId, CustomerId
 from shared.kit.app import Ctx
 from shared.kit.auth import Caller, allow
 from shared.kit.idempotency import IdempotencyKey, once
+from shared.kit.replies import written
 
 Operator = Annotated[Caller, Depends(allow(roles=("operator",)))]
 Poster = Annotated[Caller, Depends(allow("payments", roles=("operator",)))]

@@ -3,7 +3,7 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Path, Query
+from fastapi import APIRouter, Depends, Path, Query, Response
 
 from services.payments import flows, service
 from services.payments.domain import Payment, shown_reasons
@@ -13,6 +13,7 @@ from shared.kit.app import Ctx
 from shared.kit.auth import Caller, allow
 from shared.kit.idempotency import IdempotencyKey
 from shared.kit.problems import Forbidden
+from shared.kit.replies import written
 
 Gateway = Annotated[Caller, Depends(allow("gateway"))]
 Operator = Annotated[Caller, Depends(allow(roles=("operator",)))]
@@ -24,13 +25,13 @@ PageSize = Annotated[int, Query(ge=1, le=100)]
 router = APIRouter(prefix="/v1", tags=["payments"])
 
 
-@router.post("/payments", status_code=201)
+@router.post("/payments", status_code=201, response_model=contract.Payment)
 async def initiate_payment(
     body: contract.InitiatePayment, context: Ctx, caller: Gateway, key: IdempotencyKey
-) -> contract.Payment:
+) -> Response:
     """Take a payment; the key is its id. A repeat answers the same payment as it is now."""
     payment = await flows.initiate(context, body=body, idempotency_key=key, caller=caller)
-    return _reply(payment)
+    return written(_reply(payment), status=201)
 
 
 @router.get("/payments")

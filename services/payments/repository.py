@@ -1,7 +1,7 @@
 """The SQL of payments."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import fields
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -16,6 +16,7 @@ from shared.contracts.http.payments import StandingOrder
 from shared.kit import outbox
 from shared.kit.database import AnySession, Session
 
+_FIELDS = tuple(field.name for field in fields(Payment))
 #: What a step may change; everything else of a payment stays as it was received.
 _CHANGING = (
     "state",
@@ -95,7 +96,8 @@ async def insert_payment(
 
     False where its id is taken, after whoever took it committed: then nothing was stored.
     """
-    values = asdict(payment) | {"reason_codes": list(payment.reason_codes), **told}
+    values = {name: getattr(payment, name) for name in _FIELDS}
+    values |= {"reason_codes": list(payment.reason_codes), **told}
     return (await session.execute(_INSERT, values)).first() is not None
 
 

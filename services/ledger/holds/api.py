@@ -7,10 +7,10 @@ from fastapi import APIRouter, Depends, Response
 
 from services.ledger.holds import service
 from services.ledger.queues import queues_of
-from services.ledger.replies import written
 from shared.contracts.http import ledger as contract
 from shared.kit.app import Ctx
 from shared.kit.auth import Caller, allow
+from shared.kit.replies import written
 
 Payments = Annotated[Caller, Depends(allow("payments"))]
 Viewer = Annotated[Caller, Depends(allow("payments", roles=("operator", "reviewer")))]
