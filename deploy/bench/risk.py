@@ -15,8 +15,9 @@ from deploy.bench.load import Load, closed_loop
 from deploy.bench.setting import Setting, service_token
 from deploy.local.options import ROOT
 from services.risk import scoring
-from services.risk.domain import Facts, Policy, ScoredBy, decide
 from services.risk.features import Windows
+from services.risk.policies.facts import hour_of
+from services.risk.policies.seeds import seed_program
 from services.risk.windows import SeenPayment, in_ms
 from shared.kit.clock import new_id
 
@@ -49,7 +50,7 @@ def raw_model_us(folder: Path = ARTIFACTS) -> float:
 
 def in_process_us(folder: Path = ARTIFACTS) -> float:
     """Microseconds of a whole decision: windows, model, rules; the median of many."""
-    model, windows, policy = scoring.load(folder), Windows(), Policy()
+    model, windows, policy = scoring.load(folder), Windows(), seed_program("payment")
     random = Random(4)  # noqa: S311 - a load, not a secret
     began = in_ms(datetime(2026, 6, 1, tzinfo=UTC))
     payments = iter(
@@ -66,20 +67,24 @@ def in_process_us(folder: Path = ARTIFACTS) -> float:
         ]
     )
     thresholds = model.manifest.thresholds
-    scored_by = ScoredBy(model.label, thresholds.review, thresholds.decline)
+    of_model = {"review_from": thresholds.review, "decline_from": thresholds.decline}
 
     def decision() -> None:
         payment = next(payments)
         features = windows.measure(payment)
-        facts = Facts(
-            value_minor=payment.value_minor,
-            at_ms=payment.at_ms,
-            payee_listed=False,
-            features=features,
-            score=model.score(features),
-            degraded=(),
+        policy.ruling(
+            {
+                "product": "payment",
+                "value_minor": payment.value_minor,
+                "at_ms": payment.at_ms,
+                "hour": hour_of(payment.at_ms),
+                "score": model.score(features),
+                "degraded": [],
+                "lists": {"payee": None},
+                "model": of_model,
+                "features": features,
+            }
         )
-        decide(facts, policy=policy, scored_by=scored_by)
 
     return _median_us(decision, times=DECISIONS)
 

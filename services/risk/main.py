@@ -11,8 +11,10 @@ from services.risk import api, scoring
 from services.risk.cases import api as cases_api
 from services.risk.cases import service as cases
 from services.risk.consumers import CASES, Feed, feeding
-from services.risk.domain import Policy
 from services.risk.features import Windows
+from services.risk.policies import api as policies_api
+from services.risk.policies.active import ActivePolicies, following
+from services.risk.policies.back_tests.service import back_testing
 from services.risk.scoring import FraudModel, ModelRefused
 from services.risk.service import Engine
 from services.risk.settings import RiskSettings
@@ -39,7 +41,7 @@ def load_model(folder: Path) -> FraudModel | None:
 
 
 def resources(settings: RiskSettings) -> Resources:
-    """Opens model and windows; `/readyz` waits until the windows are rebuilt from the bus."""
+    """Opens model, policies and windows; `/readyz` waits until the bus is read to its end."""
 
     @asynccontextmanager
     async def opened(context: Context) -> AsyncIterator[None]:
@@ -48,15 +50,16 @@ def resources(settings: RiskSettings) -> Resources:
             return
         windows = Windows()
         feed = Feed(windows=windows, bus=context.bus)
+        policies = context.resources["policies"] = ActivePolicies()
         context.resources["engine"] = Engine(
-            policy=Policy(),
+            policies=policies,
             windows=windows,
             windows_age_ms=feed.age_ms,
             model=load_model(settings.artifacts_dir),
             behind_after_ms=int(settings.windows_behind_after_s * 1000),
         )
         context.ready["windows"] = lambda: feed.caught_up
-        async with feeding(feed):
+        async with feeding(feed), following(context, policies), back_testing(context):
             yield
 
     return opened
@@ -65,7 +68,7 @@ def resources(settings: RiskSettings) -> Resources:
 def build(settings: RiskSettings) -> FastAPI:
     return create_app(
         settings,
-        routers=[api.router, cases_api.router],
+        routers=[api.router, policies_api.router, cases_api.router],
         subscriptions=CASES,
         jobs=[Job("lapse-assignments", LAPSE_EVERY_S, lapse_assignments)],
         resources=resources(settings),

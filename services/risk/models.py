@@ -33,6 +33,14 @@ decisions = Table(
     Column("degraded", ARRAY(Text), nullable=False),
     #: Name to value; null for a missing one.
     Column("features", JSONB, nullable=False),
+    #: The facts beside features and score, and all that follows: null before there were any.
+    Column("facts", JSONB),
+    #: The rows of the policy that fired.
+    Column("trace", ARRAY(Text)),
+    Column("grade", Text),
+    Column("limit_minor", BigInteger),
+    Column("price_bps", Integer),
+    Column("step_up", Text),
     Column("elapsed_us", Integer, nullable=False),
     #: How long ago the windows had last read the bus to its end; null: never yet.
     Column("windows_age_ms", BigInteger),

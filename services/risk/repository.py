@@ -12,6 +12,7 @@ from sqlalchemy.dialects.postgresql import insert
 from services.risk.cases import repository as cases
 from services.risk.cases.domain import Case
 from services.risk.models import decisions, listed_accounts
+from services.risk.policies import repository as policies
 from shared.kit import outbox
 from shared.kit.database import AnySession, Session
 
@@ -35,6 +36,23 @@ class StoredDecision:
     elapsed_us: int
     windows_age_ms: int | None
     decided_at: datetime
+    #: The facts beside features and score; None for a decision from before they were kept.
+    facts: Mapping[str, object] | None = None
+    #: The rows of the policy that fired; None as above.
+    trace: Sequence[str] | None = None
+    grade: str | None = None
+    limit_minor: int | None = None
+    price_bps: int | None = None
+    step_up: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """What a decision begins with: what is stored under its id, lists, the policies' revision."""
+
+    known: StoredDecision | None
+    payee_listed: bool
+    policy_revision: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +64,13 @@ class ListedRow:
 
 
 _ONE = select(literal(1).label("one")).subquery("one")
-#: Both answers that a decision begins with, in one round trip.
+#: All answers that a decision begins with, in one round trip.
 _BEFORE = select(
     exists()
     .where(listed_accounts.c.account_id == bindparam("payee"))
     .select_from(listed_accounts)
     .label("payee_listed"),
+    policies.REVISION,
     decisions,
 ).select_from(_ONE.outerjoin(decisions, decisions.c.decision_id == bindparam("id")))
 
@@ -59,12 +78,11 @@ _BEFORE = select(
 _DECISION = select(decisions).where(decisions.c.decision_id == bindparam("id"))
 
 
-async def before_decision(
-    session: AnySession, *, decision_id: UUID, payee: str
-) -> tuple[StoredDecision | None, bool]:
-    """The decision under that id, if there is one, and whether the payee is on the black list."""
+async def before_decision(session: AnySession, *, decision_id: UUID, payee: str) -> Before:
+    """What has to be known before the payment to `payee` is decided under that id."""
     row = (await session.execute(_BEFORE, {"id": decision_id, "payee": payee})).one()
-    return (None if row.decision_id is None else _decision(row)), row.payee_listed
+    known = None if row.decision_id is None else _decision(row)
+    return Before(known, row.payee_listed, row.policy_revision)
 
 
 async def decision(session: AnySession, decision_id: UUID) -> StoredDecision | None:
@@ -116,6 +134,12 @@ async def insert_decision(
         "elapsed_us": made.elapsed_us,
         "windows_age_ms": made.windows_age_ms,
         "decided_at": made.decided_at,
+        "facts": None if made.facts is None else dict(made.facts),
+        "trace": None if made.trace is None else list(made.trace),
+        "grade": made.grade,
+        "limit_minor": made.limit_minor,
+        "price_bps": made.price_bps,
+        "step_up": made.step_up,
     }
     statement = _INSERT
     if case is not None:
@@ -178,4 +202,10 @@ def _decision(row: Any) -> StoredDecision:
         elapsed_us=row.elapsed_us,
         windows_age_ms=row.windows_age_ms,
         decided_at=row.decided_at,
+        facts=row.facts,
+        trace=row.trace,
+        grade=row.grade,
+        limit_minor=row.limit_minor,
+        price_bps=row.price_bps,
+        step_up=row.step_up,
     )

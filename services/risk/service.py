@@ -9,21 +9,17 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Final
 from uuid import UUID
 
 from services.risk import repository
 from services.risk.cases import domain as cases
 from services.risk.cases.domain import Case
-from services.risk.domain import (
-    REASONS,
-    Decision,
-    Facts,
-    Policy,
-    ScoredBy,
-    decide,
-    reference_value_minor,
-)
+from services.risk.domain import reference_value_minor
 from services.risk.features import Windows
+from services.risk.policies.active import ActivePolicies
+from services.risk.policies.facts import hour_of
+from services.risk.policies.reasons import REASONS
 from services.risk.repository import ListedRow, StoredDecision
 from services.risk.scoring import FraudModel
 from services.risk.windows import SeenPayment, in_ms
@@ -40,7 +36,7 @@ from shared.kit.problems import BankError, Forbidden, InvalidRequest
 log = logging.getLogger(__name__)
 
 SOURCE = "risk"
-PRODUCT = "payment"
+PRODUCT: Final = "payment"
 #: What the clocks of two machines may differ by; a later payment would blind the windows.
 MAX_AHEAD = timedelta(minutes=5)
 
@@ -73,7 +69,7 @@ class Engine:
     `windows_age_ms` says how long ago the bus was read to its end; None: not yet.
     """
 
-    policy: Policy
+    policies: ActivePolicies
     windows: Windows
     windows_age_ms: Callable[[], int | None]
     model: FraudModel | None
@@ -97,12 +93,13 @@ async def decide_payment(
     """
     _check(body, caller=caller, now=now)
     digest = body_hash(body)
-    known, payee_listed = await repository.before_decision(
+    before = await repository.before_decision(
         session, decision_id=body.decision_id, payee=body.creditor_account
     )
-    if known is not None:
-        return _reply(_same(known, digest))
-    made = _make(engine, body=body, digest=digest, payee_listed=payee_listed, now=now)
+    if before.known is not None:
+        return _reply(_same(before.known, digest))
+    await engine.policies.follow(session, before.policy_revision)
+    made = _make(engine, body=body, digest=digest, payee_listed=before.payee_listed, now=now)
     told = outbox.parameters(source=SOURCE, now=now, events=[_event(made)])
     case = _case(made, body) if made.outcome == "review" else None
     if not await repository.insert_decision(session, made, told=told, case=case):
@@ -120,6 +117,9 @@ async def read_decision(session: AnySession, *, decision_id: UUID) -> contract.D
         features=dict(made.features),
         elapsed_us=made.elapsed_us,
         windows_age_ms=made.windows_age_ms,
+        facts=None if made.facts is None else dict(made.facts),
+        trace=None if made.trace is None else list(made.trace),
+        grade=made.grade,
     )
 
 
@@ -205,30 +205,37 @@ def _make(
     degraded = []
     if windows_age_ms is None or windows_age_ms > engine.behind_after_ms:
         degraded.append("windows_behind")
-    score, scored_by = _score(engine.model, features, degraded)
-    facts = Facts(
-        value_minor=value_minor,
-        at_ms=payment.at_ms,
-        payee_listed=payee_listed,
-        features=features,
-        score=score,
-        degraded=tuple(degraded),
-    )
-    decision: Decision = decide(facts, policy=engine.policy, scored_by=scored_by)
-    model = engine.model if scored_by is not None else None
+    score = _score(engine.model, features, degraded)
+    model = engine.model if score is not None else None
+    facts = {
+        "value_minor": value_minor,
+        "at_ms": payment.at_ms,
+        "hour": hour_of(payment.at_ms),
+        "degraded": degraded,
+        "lists": {"payee": "black" if payee_listed else None},
+        "model": _thresholds(model),
+    }
+    policy, flags = engine.policies.of(PRODUCT)
+    ruling = policy.ruling({**facts, "product": PRODUCT, "score": score, "features": features})
     return StoredDecision(
         decision_id=body.decision_id,
         customer_id=body.customer_id,
         product=PRODUCT,
         body_hash=digest,
-        outcome=decision.outcome.word,
-        score=decision.score,
-        reason_codes=decision.reason_codes,
-        policy=decision.policy,
-        model=decision.model,
+        outcome=ruling.outcome.word,
+        score=score,
+        reason_codes=ruling.reason_codes,
+        policy=ruling.policy,
+        model=None if model is None else model.label,
         model_sha256=None if model is None else bytes.fromhex(model.manifest.sha256),
-        degraded=decision.degraded,
+        degraded=(*degraded, *ruling.degraded, *flags),
         features={name: None if math.isnan(value) else value for name, value in features.items()},
+        facts=facts,
+        trace=ruling.trace,
+        grade=ruling.grade,
+        limit_minor=ruling.limit_minor,
+        price_bps=ruling.price_bps,
+        step_up=ruling.step_up,
         elapsed_us=(time.perf_counter_ns() - began) // 1000,
         windows_age_ms=windows_age_ms,
         decided_at=now,
@@ -237,20 +244,26 @@ def _make(
 
 def _score(
     model: FraudModel | None, features: dict[str, float], degraded: list[str]
-) -> tuple[float | None, ScoredBy | None]:
-    """The score and who gave it; without one, its cause goes to `degraded`."""
+) -> float | None:
+    """The score; without one, its cause goes to `degraded`."""
     if model is None:
         degraded.append("model_unavailable")
-        return None, None
+        return None
     try:
-        score = model.score(features)
+        return model.score(features)
     except Exception as error:
         # a model that fails on one payment must not stop the rules
         log.exception("model.failed", extra={"cause": type(error).__name__})
         degraded.append("model_failed")
-        return None, None
+        return None
+
+
+def _thresholds(model: FraudModel | None) -> dict[str, float | None]:
+    """From which scores on the model's own calibration asks for more than an approval."""
+    if model is None:
+        return {"review_from": None, "decline_from": None}
     thresholds = model.manifest.thresholds
-    return score, ScoredBy(model.label, thresholds.review, thresholds.decline)
+    return {"review_from": thresholds.review, "decline_from": thresholds.decline}
 
 
 async def _decision(session: AnySession, decision_id: UUID) -> StoredDecision:
@@ -281,6 +294,9 @@ def _reply(made: StoredDecision) -> contract.Decision:
             "model": made.model,
             "degraded": list(made.degraded),
             "decided_at": made.decided_at,
+            "limit_minor": made.limit_minor,
+            "price_bps": made.price_bps,
+            "step_up": made.step_up,
         }
     )
 

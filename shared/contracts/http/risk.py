@@ -1,7 +1,7 @@
 """HTTP models of risk."""
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import Field, StringConstraints
@@ -58,6 +58,9 @@ class Decision(Reply):
     model: str | None
     degraded: list[str] = Field(description="What was missing, for example `model_unavailable`")
     decided_at: datetime
+    limit_minor: int | None = Field(default=None, description="Of a credit, in fen of CNY")
+    price_bps: int | None = Field(default=None, description="A yearly rate, by the risk grade")
+    step_up: str | None = Field(default=None, description="A further proof that is asked for")
 
 
 class DecisionRecord(Decision):
@@ -69,6 +72,13 @@ class DecisionRecord(Decision):
     windows_age_ms: int | None = Field(
         default=None, description="Since the windows had read the bus to its end; null: not yet"
     )
+    facts: dict[str, Any] | None = Field(
+        default=None, description="What the policy saw beside features and score"
+    )
+    trace: list[str] | None = Field(
+        default=None, description="The rows of the policy that fired, rules first"
+    )
+    grade: str | None = None
 
 
 class ModelCard(Reply):

@@ -1,0 +1,143 @@
+"""The payment policy of the release: each rule at its limit, and held to a plain reference."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.risk.domain import Outcome
+from services.risk.policies import seeds, trials
+from services.risk.policies.facts import hour_of
+from services.risk.policies.reasons import REASONS
+
+PROGRAM = seeds.seed_program("payment")
+HOUR_MS = 3_600_000
+#: In the bank's own time, UTC+8.
+MIDNIGHT_MS = 1_767_196_800_000
+REVIEW, DECLINE = Outcome.REVIEW, Outcome.DECLINE
+
+
+def reference(facts: dict[str, Any]) -> tuple[Outcome, list[str]]:
+    """The rules for payments written out once more, in Python, with their limits in fen."""
+    value, score, features = facts["value_minor"], facts["score"], facts["features"]
+    review_from, decline_from = facts["model"]["review_from"], facts["model"]["decline_from"]
+
+    def at_least(limit: int) -> bool:
+        return value is not None and value >= limit
+
+    is_night = facts["hour"] >= 23 or facts["hour"] < 6
+    is_degraded = score is None or bool(facts["degraded"])
+    findings = [
+        ("payee_listed", DECLINE, facts["lists"]["payee"] == "black"),
+        ("currency_unrated", REVIEW, value is None),
+        ("amount_over_ceiling", REVIEW, at_least(20_000_000)),
+        ("amount_unscored", REVIEW, is_degraded and at_least(5_000_000)),
+        ("night_new_payee", REVIEW, features["payee_new"] > 0 and at_least(2_000_000) and is_night),
+        ("payment_burst", REVIEW, features["customer_count_10m"] >= 20),
+        ("small_then_large", REVIEW, features["customer_small_1h"] >= 3 and at_least(100_000)),
+    ]
+    if score is not None and score >= decline_from:
+        findings.append(("model_score_high", DECLINE, True))
+    elif score is not None and score >= review_from:
+        findings.append(("model_score_elevated", REVIEW, True))
+    found = [(code, outcome) for code, outcome, holds in findings if holds]
+    return max((it[1] for it in found), default=Outcome.APPROVE), [it[0] for it in found]
+
+
+def near(*limits: int, least: int = 0) -> st.SearchStrategy[int]:
+    """Numbers around the limits, where rules are right or wrong."""
+    around = [limit + off for limit in limits for off in (-1, 0, 1) if limit + off >= least]
+    return st.sampled_from(around) | st.integers(least, 10**16)
+
+
+#: A model gives 32-bit scores; its thresholds have six decimals.
+scores = st.floats(0, 1, width=32)
+thresholds = st.tuples(st.integers(0, 10**6), st.integers(0, 10**6)).map(
+    lambda pair: tuple(sorted(value / 10**6 for value in pair))
+)
+
+
+@st.composite
+def payments(draw: st.DrawFn) -> dict[str, Any]:
+    review_from, decline_from = draw(thresholds)
+    score = draw(
+        st.none()
+        | scores
+        | st.sampled_from([review_from, decline_from]).map(lambda x: float(np.float32(x)))
+    )
+    at_ms = draw(st.integers(0, 2**42))
+    return {
+        "product": "payment",
+        "value_minor": draw(st.none() | near(100_000, 2_000_000, 5_000_000, 20_000_000)),
+        "at_ms": at_ms,
+        "hour": hour_of(at_ms),
+        "score": score,
+        "degraded": draw(
+            st.lists(st.sampled_from(["windows_behind", "model_failed"]), unique=True)
+        ),
+        "lists": {"payee": draw(st.sampled_from([None, "black", "grey", "white"]))},
+        "model": {
+            "review_from": None if score is None else review_from,
+            "decline_from": None if score is None else decline_from,
+        },
+        "features": {
+            "payee_new": float(draw(st.booleans())),
+            "customer_count_10m": float(draw(st.integers(0, 40))),
+            "customer_small_1h": float(draw(st.integers(0, 6))),
+            "amount_log": float("nan"),
+        },
+    }
+
+
+class TestPaymentPolicy:
+    @given(payments())
+    @settings(max_examples=1_500, deadline=None)
+    def test_rules_as_the_reference_does(self, facts: dict[str, Any]):
+        ruling = PROGRAM.ruling(facts)
+        outcome, codes = reference(facts)
+        assert (ruling.outcome, list(ruling.reason_codes)) == (outcome, codes)
+        assert ruling.degraded == ()
+        assert ruling.trace == ruling.reason_codes
+
+    @given(payments(), scores)
+    @settings(max_examples=300, deadline=None)
+    def test_is_never_milder_for_a_higher_score_or_a_listed_payee(
+        self, facts: dict[str, Any], more: float
+    ):
+        base = PROGRAM.ruling(facts)
+        assert PROGRAM.ruling(facts | {"lists": {"payee": "black"}}).outcome >= base.outcome
+        if facts["score"] is not None:
+            higher = PROGRAM.ruling(facts | {"score": max(facts["score"], more)})
+            assert higher.outcome >= base.outcome
+
+    @pytest.mark.parametrize(
+        ("after_midnight_ms", "hour"),
+        [(0, 0), (HOUR_MS - 1, 0), (6 * HOUR_MS, 6), (23 * HOUR_MS, 23), (24 * HOUR_MS - 1, 23)],
+    )
+    def test_knows_the_hour_in_the_bank_s_own_time(self, after_midnight_ms: int, hour: int):
+        assert hour_of(MIDNIGHT_MS + after_midnight_ms) == hour
+
+
+class TestSeeds:
+    @pytest.mark.parametrize("product", ["payment", "account_opening", "loan", "card"])
+    def test_pass_their_tests_here_and_in_the_plain_engine(self, product: Any):
+        program, seed = seeds.seed_program(product), seeds.seed(product)
+        cases = trials.trials_of(seed.tests, program=program)
+        report = trials.run(program, cases, content=seed.graph)
+        assert report.passed, report.complaint()
+        assert len(report.cases) == len(seed.tests["cases"])
+        assert program.version == "2026.1"
+
+    def test_give_reasons_with_words_in_both_languages(self):
+        used = {
+            rule.reason
+            for product in ("payment", "account_opening", "loan", "card")
+            for rule in seeds.seed_program(product).graph.rules  # type: ignore[arg-type]
+        }
+        assert set(REASONS) == used | {"rule_failed"}
+        for zh, en in REASONS.values():
+            assert en.isascii()
+            assert any("\u4e00" <= letter <= "\u9fff" for letter in zh)
+            assert not any(letter.isdigit() for letter in zh + en), "a limit must not be told"
