@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Self
 
 Call = Callable[[], Awaitable[bool]]
-"""One request; True where the answer was the one wanted. May raise `BadAnswer` for one that was not."""
+"""One request; True where the answer was the one wanted, or `BadAnswer` where it was not."""
 
 
 class BadAnswer(Exception):
