@@ -39,6 +39,9 @@ def seen(event: PaymentEvent) -> SeenPayment:
         payee_id=event.creditor_account,
         value_minor=reference_value_minor(event.amount_minor, event.currency),
         at_ms=in_ms(event.at),
+        device_id=event.device_id,
+        ip_address=event.ip_address,
+        merchant_id=event.merchant_id,
     )
 
 

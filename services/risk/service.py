@@ -199,6 +199,9 @@ def _make(
         payee_id=body.creditor_account,
         value_minor=value_minor,
         at_ms=in_ms(body.at),
+        device_id=body.device_id,
+        ip_address=body.ip_address,
+        merchant_id=body.merchant_id,
     )
     features = engine.windows.measure(payment)
     windows_age_ms = engine.windows_age_ms()

@@ -2,13 +2,24 @@
 
 A window keeps the newest `entries` payments of its key, so that counts saturate there; a payment
 that is older than the newest one by more than the window's horizon is forgotten.
+
+Millions of keys live in one process, so a window is two arrays of 64-bit numbers and holds of
+each payment only what some feature of its kind asks for: no object for each payment, no string.
 """
 
-from bisect import bisect_right
+from array import array
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from hashlib import blake2b
 
 DAY_MS = 24 * 3_600_000
+#: Sums run modulo 2^64: a difference is exact, since no window's own sum comes near.
+MASK = 2**64 - 1
+#: From so many entries on, distinct values are counted as they come instead of each time anew.
+HOT = 48
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -18,6 +29,14 @@ def in_ms(at: datetime) -> int:
     return (at - _EPOCH) // timedelta(milliseconds=1)
 
 
+def mark_of(word: str) -> int:
+    """64 bits that stand for an id or a key: the same in each process, never 0 (a missing one).
+
+    Two different words have the same mark once in 2^64: of 10^6 keys no two, but for 3 in 10^8.
+    """
+    return int.from_bytes(blake2b(word.encode(), digest_size=8).digest(), "big") or 1
+
+
 @dataclass(frozen=True, slots=True)
 class SeenPayment:
     """One payment as the windows keep it, settled or not: an attempt counts.
@@ -25,6 +44,7 @@ class SeenPayment:
     `value_minor` is the amount in fen of CNY by the policy's reference rates, or None in a
     currency without one: such a payment is counted and adds nothing to a sum.
     `at_ms` is when it was made, in milliseconds since 1970 UTC.
+    Device, address and merchant are None where the partner did not tell them.
     """
 
     payment_id: str
@@ -33,6 +53,9 @@ class SeenPayment:
     payee_id: str
     value_minor: int | None
     at_ms: int
+    device_id: str | None = None
+    ip_address: str | None = None
+    merchant_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,106 +68,212 @@ class Limits:
     lateness_ms: int = DAY_MS
 
 
-Order = tuple[int, str]
-"""A place in event time: milliseconds, then the payment's id among equals."""
+@dataclass(frozen=True)
+class Layout:
+    """What the windows of one kind hold of a payment: a row of 64-bit numbers.
+
+    The row is the value of all before it, the payment's mark, with `counts_small` the number of
+    small ones before it, and the marks of `others`, the entities that are counted distinct.
+    """
+
+    size: int
+    horizon_ms: int
+    counts_small: bool
+    others: tuple[str, ...]
+
+    @cached_property
+    def stride(self) -> int:
+        return 2 + self.counts_small + len(self.others)
+
+    def column(self, other: str) -> int:
+        """The place of an entity's mark in the row."""
+        return 2 + self.counts_small + self.others.index(other)
+
+
+Order = int
+"""A place in event time: milliseconds, then, among equals, the payment's mark, in one number."""
+
+
+def order_of(at_ms: int, mark: int) -> Order:
+    return (at_ms << 64) | mark
+
+
+class _Recent:
+    """How often each value of one column stands in the entries from `start` to the newest."""
+
+    __slots__ = ("counts", "start")
+
+    def __init__(self, start: int) -> None:
+        self.counts: dict[int, int] = {}
+        self.start = start
+
+    def take(self, value: int) -> None:
+        self.counts[value] = self.counts.get(value, 0) + 1
+
+    def drop(self, value: int) -> None:
+        left = self.counts[value] - 1
+        if left:
+            self.counts[value] = left
+        else:
+            del self.counts[value]
 
 
 class Window:
-    """The newest payments of one key, ordered by time and id, with running totals.
+    """The newest payments of one key, ordered by time and mark.
 
-    Adding the newest is O(1), a late one moves those after it; a tally is O(log n).
+    Adding the newest is O(1), a late one moves those after it; a count or sum is O(log n).
+    `first` is the place of the earliest payment ever seen, evicted ones included; `mark` stands
+    for the key in the windows of other entities.
     """
 
-    __slots__ = ("_entries", "_first", "_horizon_ms", "_ids", "_size", "_times", "_totals")
+    __slots__ = ("facts", "first", "layout", "mark", "recent", "small", "times", "total")
 
-    def __init__(self, *, size: int, horizon_ms: int) -> None:
-        self._size = size
-        self._horizon_ms = horizon_ms
-        self._entries: list[SeenPayment] = []
-        # the entries' times, apart: bisecting plain integers is ten times as fast
-        self._times: list[int] = []
-        # _totals[i] is the value of everything up to entry i, evicted entries included
-        self._totals: list[int] = []
-        self._ids: set[str] = set()
-        self._first: Order | None = None
+    def __init__(self, layout: Layout, mark: int = 0) -> None:
+        self.layout = layout
+        self.mark = mark
+        self.first: Order | None = None
+        self.times = array("q")
+        self.facts = array("Q")
+        self.total = 0
+        self.small = 0
+        self.recent: dict[tuple[int, int], _Recent] | None = None
 
     def __len__(self) -> int:
-        return len(self._entries)
+        return len(self.times)
 
-    def __contains__(self, payment_id: str) -> bool:
-        return payment_id in self._ids
+    def holds(self, at_ms: int, mark: int) -> bool:
+        """Whether the payment is among its entries."""
+        facts, stride = self.facts, self.layout.stride
+        if facts and facts[len(facts) - stride + 1] == mark:
+            return True
+        return self._place(at_ms, mark) is None
 
-    @property
-    def first(self) -> Order | None:
-        """Time and id of the earliest payment ever seen, evicted ones included."""
-        return self._first
-
-    def add(self, payment: SeenPayment) -> bool:
+    def add(self, at_ms: int, mark: int, value: int, small: bool, others: Sequence[int]) -> bool:
         """Takes a payment in; False if it is there already."""
-        if payment.payment_id in self._ids:
+        times, layout = self.times, self.layout
+        count = len(times)
+        place = count if not count or at_ms > times[-1] else self._place(at_ms, mark)
+        if place is None:
             return False
-        order = (payment.at_ms, payment.payment_id)
-        if self._first is None or order < self._first:
-            self._first = order
-        at = self._place(payment)
-        value = payment.value_minor or 0
-        before = self._before(at) if self._entries else 0
-        self._entries.insert(at, payment)
-        self._times.insert(at, payment.at_ms)
-        self._totals.insert(at, before + value)
-        for i in range(at + 1, len(self._totals)):
-            self._totals[i] += value
-        self._ids.add(payment.payment_id)
-        self._evict()
+        if place == 0:  # else something earlier is there
+            order = (at_ms << 64) | mark
+            if self.first is None or order < self.first:
+                self.first = order
+        if place == count:
+            head = (self.total, mark, self.small) if layout.counts_small else (self.total, mark)
+            times.append(at_ms)
+            self.facts.extend(head)
+            self.facts.extend(others)
+        else:
+            self._insert(place, at_ms, mark, value=value, small=small, others=others)
+        self.total = (self.total + value) & MASK
+        self.small += small
+        if self.recent is not None:
+            self._count_in(place)
+        if count >= layout.size or times[-1] - times[0] >= layout.horizon_ms:
+            self._evict()
         return True
 
-    def tally(self, *, until_ms: int, span_ms: int) -> tuple[int, int]:
-        """Count and sum in fen of what lies in (until - span, until]."""
-        start, end = self._slice(until_ms, span_ms)
+    def span(self, until_ms: int, span_ms: int) -> tuple[int, int]:
+        """The places [start, end) of what lies in (until - span, until]."""
+        end = self.end(until_ms)
+        return bisect_right(self.times, until_ms - span_ms, 0, end), end
+
+    def end(self, until_ms: int) -> int:
+        times = self.times
+        count = len(times)
+        return count if count and times[-1] <= until_ms else bisect_right(times, until_ms)
+
+    def paid(self, start: int, end: int) -> int:
+        """The value in fen of the entries [start, end)."""
+        facts, stride = self.facts, self.layout.stride
         if start == end:
-            return 0, 0
-        return end - start, self._totals[end - 1] - self._before(start)
+            return 0
+        total = self.total if end == len(self.times) else facts[end * stride]
+        return (total - facts[start * stride]) & MASK
 
-    def within(self, *, until_ms: int, span_ms: int) -> list[SeenPayment]:
-        """The payments in (until - span, until], in order of time."""
-        start, end = self._slice(until_ms, span_ms)
-        return self._entries[start:end]
+    def small_ones(self, start: int, end: int) -> int:
+        """How many of the entries [start, end) are small."""
+        facts, stride = self.facts, self.layout.stride
+        if start == end:
+            return 0
+        until = self.small if end == len(self.times) else facts[end * stride + 2]
+        return until - facts[start * stride + 2]
 
-    def last_before(self, payment: SeenPayment) -> SeenPayment | None:
-        """The newest other payment that is not later than this one."""
-        end = bisect_right(self._times, payment.at_ms)
-        for entry in reversed(self._entries[max(end - 2, 0) : end]):
-            if entry.payment_id != payment.payment_id:
-                return entry
-        return None
+    def distinct(self, column: int, start: int, end: int, span_ms: int) -> int:
+        """How many values a column has in the entries [start, end); a missing one is none.
 
-    def _place(self, payment: SeenPayment) -> int:
-        """Where the payment belongs; among equal times the id decides, not the arrival."""
-        at = bisect_right(self._times, payment.at_ms)
-        while (
-            at
-            and self._times[at - 1] == payment.at_ms
-            and self._entries[at - 1].payment_id > payment.payment_id
-        ):
-            at -= 1
-        return at
+        With `end` the newest entry it is O(1) in the long run, else it looks at each.
+        """
+        if end == len(self.times) and end > HOT:
+            counts = self._recent(column, start, span_ms).counts
+            return len(counts) - (0 in counts)
+        stride = self.layout.stride
+        values = set(self.facts[start * stride + column : end * stride : stride])
+        return len(values) - (0 in values)
 
-    def _before(self, at: int) -> int:
-        """The running total just before place `at` of a window that is not empty."""
-        if at:
-            return self._totals[at - 1]
-        return self._totals[0] - (self._entries[0].value_minor or 0)
+    def _place(self, at_ms: int, mark: int) -> int | None:
+        """Where the payment belongs, by time and mark; None if it is there."""
+        times, facts, stride = self.times, self.facts, self.layout.stride
+        place = bisect_left(times, at_ms)
+        while place < len(times) and times[place] == at_ms:
+            there = facts[place * stride + 1]
+            if there == mark:
+                return None
+            if there > mark:
+                break
+            place += 1
+        return place
 
-    def _slice(self, until_ms: int, span_ms: int) -> tuple[int, int]:
-        times = self._times
-        is_newest = bool(times) and times[-1] <= until_ms
-        end = len(times) if is_newest else bisect_right(times, until_ms)
-        return bisect_right(times, until_ms - span_ms, 0, end), end
+    def _insert(
+        self, place: int, at_ms: int, mark: int, *, value: int, small: bool, others: Sequence[int]
+    ) -> None:
+        facts, layout = self.facts, self.layout
+        stride = layout.stride
+        head = [facts[place * stride], mark]
+        if layout.counts_small:
+            head.append(facts[place * stride + 2])
+        self.times.insert(place, at_ms)
+        facts[place * stride : place * stride] = array("Q", [*head, *others])
+        for at in range((place + 1) * stride, len(facts), stride):
+            facts[at] = (facts[at] + value) & MASK
+            if layout.counts_small:
+                facts[at + 2] += small
+
+    def _recent(self, column: int, start: int, span_ms: int) -> _Recent:
+        """The counts of the entries from `start` on, brought forward from the last time."""
+        facts, stride = self.facts, self.layout.stride
+        if self.recent is None:
+            self.recent = {}
+        found = self.recent.get((column, span_ms))
+        if found is None:
+            found = self.recent[(column, span_ms)] = _Recent(start)
+            for value in facts[start * stride + column :: stride]:
+                found.take(value)
+        while found.start < start:
+            found.drop(facts[found.start * stride + column])
+            found.start += 1
+        while found.start > start:
+            found.start -= 1
+            found.take(facts[found.start * stride + column])
+        return found
+
+    def _count_in(self, place: int) -> None:
+        """The entry at `place` is new."""
+        for (column, _), recent in (self.recent or {}).items():
+            if place >= recent.start:
+                recent.take(self.facts[place * self.layout.stride + column])
+            else:
+                recent.start += 1
 
     def _evict(self) -> None:
-        oldest_ms = self._times[-1] - self._horizon_ms
-        drop = bisect_right(self._times, oldest_ms) if self._times[0] <= oldest_ms else 0
-        drop = max(drop, len(self._times) - self._size)
-        if drop:
-            self._ids.difference_update(entry.payment_id for entry in self._entries[:drop])
-            del self._times[:drop], self._entries[:drop], self._totals[:drop]
+        times, facts, stride = self.times, self.facts, self.layout.stride
+        drop = bisect_right(times, times[-1] - self.layout.horizon_ms)
+        drop = max(drop, len(times) - self.layout.size)
+        if not drop:
+            return
+        for (column, _), recent in (self.recent or {}).items():
+            for at in range(recent.start, drop):
+                recent.drop(facts[at * stride + column])
+            recent.start = max(recent.start - drop, 0)
+        del times[:drop], facts[: drop * stride]

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import asyncpg
 import pytest
 
-from services.risk.features import FEATURE_NAMES
+from services.risk.features import FEATURE_NAMES, FRAUD_INPUTS
 from shared.kit.clock import new_id
 from tests.bank import Bank, eventually
 from tests.risk.support import NOON, decide, decided, minutes, payment, record
@@ -32,6 +32,26 @@ class TestDecision:
         assert kept["customer_id"] == f"c-{unique}"
         assert kept["elapsed_us"] > 0
         assert kept["windows_age_ms"] >= 0
+
+    async def test_sees_device_address_and_merchant_where_the_partner_told_them(
+        self, bank: Bank, unique: str
+    ):
+        signals = {
+            "device_id": f"device-{unique}",
+            "ip_address": "2001:db8::17",
+            "merchant_id": f"m-{unique}",
+        }
+        async with bank.client("risk") as risk:
+            for customer in ("one", "two"):
+                other = {"customer_id": f"{customer}-{unique}"}
+                made = await decided(risk, bank, payment(unique, **signals, **other))
+            plain = await decided(risk, bank, payment(unique))
+        features = (await record(bank, made["decision_id"]))["features"]
+        assert features["device_customers_24h"] == features["merchant_count_1h"] == 2
+        assert features["device_sum_minor_24h"] == 2_500
+        without = (await record(bank, plain["decision_id"]))["features"]
+        assert without["device_count_1h"] is None
+        assert without["ip_customers_24h"] is None
 
     async def test_is_told_once_on_the_bus(self, bank: Bank, unique: str):
         async with bank.client("risk") as risk:
@@ -170,6 +190,8 @@ class TestRequest:
             ({"creditor_account": "a b"}, "creditor_account"),
             ({"at": "2026-03-02T04:00:00"}, "at"),
             ({"at": "soon"}, "at"),
+            ({"ip_address": "300.1.1.1"}, "ip_address"),
+            ({"device_id": "short"}, "device_id"),
             ({"limit": 1}, "limit"),
         ],
     )
@@ -209,5 +231,5 @@ class TestRequest:
         async with bank.client("risk", roles=("reviewer",)) as reviewer:
             card = (await reviewer.get("/v1/model")).json()
         assert (card["name"], card["version"]) == ("fraud", "2026.1")
-        assert card["features"] == list(FEATURE_NAMES)
+        assert card["features"] == list(FRAUD_INPUTS)
         assert card["metrics"]["auc"] > 0.95

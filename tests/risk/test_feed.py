@@ -82,7 +82,7 @@ class TestFeed:
                 for i, value in enumerate(values)
             ]
         )
-        assert windows.size() == {"customer": 1, "account": 1, "payee": 1}
+        assert {n for n, size in windows.size().items() if size} == {"customer", "account", "payee"}
         await bus.close()
 
 

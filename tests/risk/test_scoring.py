@@ -14,8 +14,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from services.risk import scoring
-from services.risk.features import DAY_MS, FEATURE_NAMES, HOUR_MS, SeenPayment, Windows
+from services.risk.features import FRAUD_INPUTS, HOUR_MS, Windows
 from services.risk.scoring import FraudModel, ModelRefused, load, manifest_sha256
+from services.risk.windows import DAY_MS, SeenPayment
 
 ARTIFACTS = Path(scoring.__file__).parent / "artifacts"
 MIDNIGHT_MS = 1_767_196_800_000  # in the bank's own time, UTC+8
@@ -43,7 +44,7 @@ def rewrite(folder: Path, *, keep_hash: bool = False, **changes: Any) -> None:
 
 class TestCommittedModel:
     def test_takes_the_features_that_the_windows_give(self, model: FraudModel) -> None:
-        assert tuple(feature.name for feature in model.manifest.features) == FEATURE_NAMES
+        assert tuple(feature.name for feature in model.manifest.features) == FRAUD_INPUTS
 
     def test_is_small_and_separates_out_of_time(self, model: FraudModel) -> None:
         assert (ARTIFACTS / "fraud.onnx").stat().st_size <= 500_000
@@ -84,8 +85,8 @@ class TestCommittedModel:
     @given(
         values=st.lists(
             st.floats(width=32, allow_nan=True, allow_infinity=True),
-            min_size=len(FEATURE_NAMES),
-            max_size=len(FEATURE_NAMES),
+            min_size=len(FRAUD_INPUTS),
+            max_size=len(FRAUD_INPUTS),
         )
     )
     def test_gives_a_probability_for_any_input(
@@ -94,7 +95,7 @@ class TestCommittedModel:
         assert 0 <= model.score_vector(values) <= 1
 
     def test_refuses_to_score_without_one_of_its_features(self, model: FraudModel) -> None:
-        features = dict.fromkeys(FEATURE_NAMES, math.nan)
+        features = dict.fromkeys(FRAUD_INPUTS, math.nan)
         del features["payee_new"]
         with pytest.raises(KeyError):
             model.score(features)
@@ -175,7 +176,7 @@ class TestServing:
         assert done.stdout.strip() == "[]"
 
     def test_scores_a_row_alone_as_in_a_batch(self, model: FraudModel) -> None:
-        rows = np.random.default_rng(5).normal(2, 3, (500, len(FEATURE_NAMES)))
+        rows = np.random.default_rng(5).normal(2, 3, (500, len(FRAUD_INPUTS)))
         batch = rows.astype(np.float32)
         [scores] = model._session.run(["probabilities"], {"features": batch})
         alone = [model.score_vector([float(value) for value in row]) for row in batch]

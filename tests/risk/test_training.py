@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from services.risk import scoring
-from services.risk.features import FEATURE_NAMES
+from services.risk.features import FRAUD_INPUTS
 from services.risk.training import export, fraud
 from services.risk.training.simulation import HONEST, PATTERNS, Size, simulate
 
@@ -65,7 +65,7 @@ class TestTraining:
 
 class TestParityGate:
     def test_covers_gaps_extremes_and_split_edges(self) -> None:
-        real = np.random.default_rng(0).normal(size=(500, len(FEATURE_NAMES)))
+        real = np.random.default_rng(0).normal(size=(500, len(FRAUD_INPUTS)))
         rows = export.parity_rows(real.astype(np.float32), seed=1)
         assert len(rows) >= 10_000
         assert np.isnan(rows).any(axis=1).sum() > 1_000

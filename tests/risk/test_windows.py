@@ -1,6 +1,7 @@
 """Windows against a naive recount of the whole history."""
 
 import math
+from fractions import Fraction
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,11 +10,21 @@ from services.risk.features import (
     FEATURE_NAMES,
     HOUR_MS,
     MEAN_SPAN_MS,
-    MINUTE_MS,
     SMALL_MINOR,
     Windows,
 )
-from services.risk.windows import DAY_MS, Limits, SeenPayment, Window
+from services.risk.features.definitions import FIELDS, MEASURES, SPANS, SPANS_MS, Measure
+from services.risk.features.measuring import CustomerWindow
+from services.risk.windows import (
+    DAY_MS,
+    HOT,
+    Layout,
+    Limits,
+    SeenPayment,
+    Window,
+    mark_of,
+    order_of,
+)
 
 NOON_MS = 1_767_240_000_000
 NO_LATENESS_LIMIT = Limits(lateness_ms=400 * DAY_MS)
@@ -52,6 +63,9 @@ def histories(draw: st.DrawFn, max_size: int = 30) -> list[SeenPayment]:
                     )
                 ),
                 at_ms=NOON_MS + draw(moments),
+                device_id=draw(st.sampled_from([None, "phone", "laptop", customer])),
+                ip_address=draw(st.sampled_from([None, "192.0.2.1", "192.0.2.2"])),
+                merchant_id=draw(st.sampled_from([None, "m1", "m2"])),
             )
         )
     again = draw(st.lists(st.sampled_from(payments), max_size=5))
@@ -64,65 +78,76 @@ def _close(found: float, expected: float) -> bool:
     return math.isclose(found, expected, rel_tol=1e-12, abs_tol=1e-12)
 
 
+def place(payment: SeenPayment) -> int:
+    return order_of(payment.at_ms, mark_of(payment.payment_id))
+
+
+def one(row: Measure, payment: SeenPayment, past: list[SeenPayment]) -> float:
+    """One row of the table by its definition: filters over all that was made until then."""
+    at, attribute = payment.at_ms, FIELDS[row.entity]
+    key = getattr(payment, attribute)
+    if key is None:
+        return math.nan
+    mine = [entry for entry in past if getattr(entry, attribute) == key]
+    within = [entry for entry in mine if entry.at_ms > at - row.span_ms]
+    paid = sum(entry.value_minor or 0 for entry in within)
+    longest = SPANS_MS[SPANS[row.entity][-1]]
+    others = [
+        entry.at_ms
+        for entry in mine
+        if entry.payment_id != payment.payment_id and entry.at_ms > at - longest
+    ]
+    match row.kind:
+        case "count":
+            return len(within)
+        case "sum":
+            return paid
+        case "sum_log":
+            return math.log1p(paid / 100)
+        case "mean":
+            return math.floor(Fraction(paid, len(within)) + Fraction(1, 2))
+        case "small":
+            return sum(1 for e in within if e.value_minor is not None and e.value_minor < 1_000)
+        case "distinct":
+            assert row.field is not None
+            return len({getattr(entry, FIELDS[row.field]) for entry in within} - {None})
+        case "since":
+            return (at - max(others)) // 1_000 if others else math.nan
+        case "since_log":
+            return math.log1p((at - max(others)) / 1_000) if others else math.nan
+        case "age":
+            return (at - min(entry.at_ms for entry in mine)) // 1_000
+
+
 def recount(payment: SeenPayment, arrived: list[SeenPayment]) -> dict[str, float]:
     """Every feature from the definition: filters over all that has arrived, no data structure."""
     at = payment.at_ms
     known = {entry.payment_id: entry for entry in arrived}
     past = [entry for entry in known.values() if entry.at_ms <= at]
+    values: dict[str, float] = {row.name: one(row, payment, past) for row in MEASURES}
+    mine = [entry for entry in past if entry.customer_id == payment.customer_id]
 
-    def within(span_ms: int, **same: str) -> list[SeenPayment]:
-        return [
-            entry
-            for entry in past
-            if entry.at_ms > at - span_ms
-            and all(getattr(entry, name) == value for name, value in same.items())
-        ]
+    def paid(span_ms: int) -> int:
+        return sum(entry.value_minor or 0 for entry in mine if entry.at_ms > at - span_ms)
 
-    def paid(entries: list[SeenPayment]) -> int:
-        return sum(entry.value_minor or 0 for entry in entries)
-
-    mine = {"customer_id": payment.customer_id}
-    values: dict[str, float] = {}
-    for entity, same in (
-        ("customer", mine),
-        ("account", {"account_id": payment.account_id}),
-        ("payee", {"payee_id": payment.payee_id}),
-    ):
-        for name, span_ms in (("1h", HOUR_MS), ("24h", 24 * HOUR_MS), ("7d", 168 * HOUR_MS)):
-            entries = within(span_ms, **same)
-            values[f"{entity}_count_{name}"] = len(entries)
-            values[f"{entity}_sum_log_{name}"] = math.log1p(paid(entries) / 100)
-    day, month = within(DAY_MS, **mine), within(MEAN_SPAN_MS, **mine)
-    others = [entry for entry in month if entry.payment_id != payment.payment_id]
+    month = [entry for entry in mine if entry.at_ms > at - MEAN_SPAN_MS]
+    others = [entry.value_minor or 0 for entry in month if entry.payment_id != payment.payment_id]
     value = payment.value_minor
-    mean = paid(others) / len(others) if others else 0
+    mean = sum(others) / len(others) if others else 0
     has_ratio = value is not None and value > 0
     values["amount_log"] = math.nan if value is None else math.log1p(value / 100)
     values["amount_to_mean_log"] = math.log(value / mean) if has_ratio and mean else math.nan
-    is_summed = value is not None and paid(day) > 0
-    values["amount_share_24h"] = value / paid(day) if is_summed else math.nan
-    week = paid(within(7 * DAY_MS, **mine))
-    values["day_share_of_week"] = paid(day) / week if value is not None and week else math.nan
+    day, week = paid(DAY_MS), paid(7 * DAY_MS)
+    values["amount_share_24h"] = value / day if value is not None and day else math.nan
+    values["day_share_of_week"] = day / week if value is not None and week else math.nan
     hours = ((at + 8 * HOUR_MS) % DAY_MS) / HOUR_MS
     values["hour_sin"] = math.sin(hours / 24 * 2 * math.pi)
     values["hour_cos"] = math.cos(hours / 24 * 2 * math.pi)
     to_payee = [entry for entry in past if entry.payee_id == payment.payee_id]
     by_me = [entry for entry in to_payee if entry.customer_id == payment.customer_id]
-    before = [e for e in by_me if (e.at_ms, e.payment_id) < (at, payment.payment_id)]
-    values["payee_new"] = 0 if before else 1
+    values["payee_new"] = 0 if any(place(e) < place(payment) for e in by_me) else 1
     values["payee_known_log_h"] = math.log1p((at - min(e.at_ms for e in by_me)) / HOUR_MS)
     values["payee_age_log_h"] = math.log1p((at - min(e.at_ms for e in to_payee)) / HOUR_MS)
-    fan_in = within(DAY_MS, payee_id=payment.payee_id)
-    values["payee_fan_in_24h"] = len({entry.customer_id for entry in fan_in})
-    values["customer_payees_24h"] = len({entry.payee_id for entry in day})
-    values["customer_count_10m"] = len(within(10 * MINUTE_MS, **mine))
-    hour = within(HOUR_MS, **mine)
-    values["customer_small_1h"] = sum(
-        1 for e in hour if e.value_minor is not None and e.value_minor < 1_000
-    )
-    rest = [e for e in past if e.customer_id == payment.customer_id and e != payment]
-    last = max((entry.at_ms for entry in rest), default=None)
-    values["since_last_log_s"] = math.nan if last is None else math.log1p((at - last) / 1_000)
     return values
 
 
@@ -187,22 +212,65 @@ class TestWindows:
     @given(arrivals=histories(max_size=40))
     def test_past_their_cap_count_the_newest_entries(self, arrivals: list[SeenPayment]) -> None:
         cap = 5
-        window = Window(size=cap, horizon_ms=400 * DAY_MS)
-        for payment in arrivals:
-            window.add(payment)
-        newest = sorted({(entry.at_ms, entry.payment_id, entry) for entry in arrivals}, key=_order)
-        kept = [entry for *_, entry in newest][-cap:]
+        window = Window(Layout(cap, 400 * DAY_MS, counts_small=False, others=()))
+        for entry in arrivals:
+            mark = mark_of(entry.payment_id)
+            window.add(entry.at_ms, mark, entry.value_minor or 0, False, ())
+        kept = sorted({place(entry): entry for entry in arrivals}.items())[-cap:]
         assert len(window) <= cap
-        tally = window.tally(until_ms=NOON_MS + 400 * DAY_MS, span_ms=800 * DAY_MS)
-        assert tally == (len(kept), sum(entry.value_minor or 0 for entry in kept))
+        start, end = window.span(NOON_MS + 400 * DAY_MS, 800 * DAY_MS)
+        assert end - start == len(kept)
+        assert window.paid(start, end) == sum(entry.value_minor or 0 for _, entry in kept)
+
+    @given(data=st.data())
+    def test_of_a_crowded_key_count_distinct_values_as_a_look_at_each_would(
+        self, data: st.DataObject
+    ) -> None:
+        layout = Layout(HOT + 20, 2 * DAY_MS, counts_small=False, others=("customer",))
+        window, seen = Window(layout), list[tuple[int, int, int]]()
+        draw = data.draw(st.randoms(use_true_random=False))
+        at = NOON_MS
+        for number in range(HOT * 4):
+            at += draw.choice([0, 1, 60_000, HOUR_MS])
+            made, who = at - draw.choice([0, 0, 0, HOUR_MS]), draw.randrange(9)
+            window.add(made, number + 1, 1, False, (who,))
+            seen = sorted([*seen, (made, number + 1, who)])
+            seen = [e for e in seen if e[0] > seen[-1][0] - layout.horizon_ms][-layout.size :]
+            for span in (HOUR_MS, DAY_MS):
+                until = draw.choice([window.times[-1], at - HOUR_MS])
+                start, end = window.span(until, span)
+                naive = {who for t, _, who in seen if until - span < t <= until} - {0}
+                assert window.distinct(2, start, end, span) == len(naive)
+
+    @given(arrivals=histories(), data=st.data())
+    def test_take_what_is_late_by_no_more_than_their_lateness(
+        self, arrivals: list[SeenPayment], data: st.DataObject
+    ) -> None:
+        lateness = 2 * DAY_MS
+        windows, newest, taken = Windows(Limits(lateness_ms=lateness)), 0, []
+        for entry in arrivals:
+            if entry.at_ms < newest - lateness:
+                continue
+            newest = max(newest, entry.at_ms)
+            taken.append(entry)
+            assert_same(windows.measure(entry), recount(entry, taken))
+
+    def test_without_device_address_and_merchant_have_no_values_of_them(self) -> None:
+        values = Windows().measure(SeenPayment("p1", "c1", "a1", "x", 100, NOON_MS))
+        missing = {name for name, value in values.items() if math.isnan(value)}
+        of_partner = {row.name for row in MEASURES if row.entity in {"device", "ip", "merchant"}}
+        assert of_partner < missing
+        assert values["customer_devices_7d"] == values["customer_ips_24h"] == 0
 
     def test_forget_what_lies_beyond_horizon_and_lateness(self) -> None:
         windows = Windows(Limits(lateness_ms=DAY_MS))
         for day in range(200):
             windows.observe(SeenPayment(f"p{day}", "c1", "a1", "x", 1, NOON_MS + day * DAY_MS))
-        customer = windows._customers["c1"].window
+        customer, account = windows.window("customer", "c1"), windows.window("account", "a1")
+        assert customer is not None
         assert len(customer) == MEAN_SPAN_MS // DAY_MS + 1
-        assert len(windows._accounts["a1"]) == 8
+        assert account is not None
+        assert len(account) == 8
 
     def test_remember_a_payee_longer_than_any_window(self) -> None:
         windows = Windows()
@@ -216,12 +284,18 @@ class TestWindows:
         windows = Windows(Limits(keys=3, payees=2))
         for i in range(6):
             windows.observe(SeenPayment(f"p{i}", f"c{i}", f"a{i}", f"x{i}", 1, NOON_MS + i))
-        assert windows.size() == {"customer": 3, "account": 3, "payee": 3}
+        assert windows.size() == dict.fromkeys(FIELDS, 0) | {
+            "customer": 3,
+            "account": 3,
+            "payee": 3,
+        }
         for i in range(5):
             windows.observe(SeenPayment(f"q{i}", "c5", "a5", f"x{i}", 1, NOON_MS + i))
-        assert len(windows._customers["c5"].payees) == 2
-        assert "c3" in windows._customers
-        assert "c2" not in windows._customers
+        fifth = windows.window("customer", "c5")
+        assert isinstance(fifth, CustomerWindow)
+        assert len(fifth.payees) == 2
+        assert windows.window("customer", "c3") is not None
+        assert windows.window("customer", "c2") is None
 
     def test_give_finite_or_missing_values_to_a_payment_too_late_for_them(self) -> None:
         windows = Windows(Limits(entries=2))
@@ -230,7 +304,3 @@ class TestWindows:
         late = windows.measure(SeenPayment("late", "c1", "a1", "x", 700, NOON_MS - 60 * DAY_MS))
         assert all(math.isfinite(value) or math.isnan(value) for value in late.values())
         assert late["amount_share_24h"] == 1
-
-
-def _order(entry: tuple[int, str, SeenPayment]) -> tuple[int, str]:
-    return entry[0], entry[1]

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from services.risk.features import FEATURE_NAMES, FEATURES, Windows
+from services.risk.features import FEATURES, FRAUD_INPUTS, Windows
 from services.risk.scoring import manifest_sha256
 from services.risk.training.export import ParityBroken, Trained, check_parity, fit, to_onnx
 from services.risk.training.measures import (
@@ -63,10 +63,10 @@ class Table:
 def measure(history: Sequence[Labeled]) -> Table:
     """Runs the history through the windows that serve, each payment at its own moment."""
     windows = Windows()
-    features = np.empty((len(history), len(FEATURE_NAMES)), dtype=np.float32)
+    features = np.empty((len(history), len(FRAUD_INPUTS)), dtype=np.float32)
     for i, item in enumerate(history):
         values = windows.measure(item.payment)
-        features[i] = [values[name] for name in FEATURE_NAMES]
+        features[i] = [values[name] for name in FRAUD_INPUTS]
     patterns = np.array([item.pattern for item in history])
     return Table(features, patterns, np.fromiter(days_of(list(history)), dtype=np.int64))
 
@@ -75,7 +75,9 @@ def fingerprint(history: Sequence[Labeled]) -> str:
     """The SHA-256 over every simulated payment and its label."""
     digest = hashlib.sha256()
     for item in history:
-        digest.update(repr((asdict(item.payment), item.pattern)).encode())
+        # what the city does not simulate is not in its print
+        told = {name: value for name, value in asdict(item.payment).items() if value is not None}
+        digest.update(repr((told, item.pattern)).encode())
     return digest.hexdigest()
 
 
@@ -138,13 +140,14 @@ def train(*, seed: int, size: Size) -> tuple[bytes, bytes]:
     valid = table.between(half, three_quarters)
     test = table.between(three_quarters, size.days)
     model = fit(fitted.features, fitted.is_fraud, seed=seed)
-    onnx = to_onnx(model, width=len(FEATURE_NAMES))
+    onnx = to_onnx(model, width=len(FRAUD_INPUTS))
     exported = check_parity(model, onnx, table.features, seed=seed)
 
     scores = model.score(valid.features)
     decline = threshold_for(valid.is_fraud, scores, precision=DECLINE_PRECISION)
     review = min(decline, threshold_for(valid.is_fraud, scores, precision=REVIEW_PRECISION))
     golden = _golden(model, test)
+    features = {feature.name: feature for feature in FEATURES}
     fields: dict[str, object] = {
         "name": NAME,
         "version": VERSION,
@@ -153,7 +156,7 @@ def train(*, seed: int, size: Size) -> tuple[bytes, bytes]:
             f"simulated city, seed {seed}, {size.customers} customers, {size.days} days, "
             f"{len(history)} payments, sha256 {fingerprint(history)}"
         ),
-        "features": [asdict(feature) for feature in FEATURES],
+        "features": [asdict(features[name]) for name in FRAUD_INPUTS],
         "thresholds": {"review": round(review, 6), "decline": round(decline, 6)},
         "metrics": _metrics(model, valid, test, review=review, decline=decline)
         | {"parity_worst": exported.worst, "parity_rows": float(exported.rows)},
