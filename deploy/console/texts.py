@@ -92,6 +92,7 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
     "links": ("更多", "Where to look"),
     "gateway_link": ("开放银行接口", "The gateway for partners"),
     "api_link": ("接口说明 (OpenAPI)", "API description (OpenAPI)"),
+    "desk_link": ("风险审核台(员工)", "The risk desk for staff"),
     "reconciliation_link": ("账簿核对报告", "Reconciliation of the book"),
     "files": ("运行文件", "Files of this bank"),
     "identity_does": ("客户、权限、登录", "customers, rights, sign-in"),

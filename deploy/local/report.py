@@ -50,6 +50,8 @@ def print_places(bank: Bank, *, trace_id: str, say: Callable[[str], None]) -> No
         "the payment's way": f"{console}/trace?id={trace_id}",
         "gateway": f"{url_of('gateway', port=port)}/",
         "API description": f"{url_of('gateway', port=port)}/v1/openapi.json",
+        "risk desk": f"{url_of('risk', port=port)}/desk",
+        "staff's passwords": f"{run_dir / 'secrets'}/",
         "customers' phones": str(messages_file(run_dir)),
         "logs": f"{run_dir / 'logs'}/",
         "a call for curl": "make bank ARGS='curl GET /v1/payments'",

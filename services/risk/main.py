@@ -11,6 +11,8 @@ from services.risk import api, scoring
 from services.risk.cases import api as cases_api
 from services.risk.cases import service as cases
 from services.risk.consumers import CASES, Feed, feeding
+from services.risk.desk import api as desk_api
+from services.risk.desk import service as desk
 from services.risk.features import Windows
 from services.risk.policies import api as policies_api
 from services.risk.policies.active import ActivePolicies, following
@@ -26,9 +28,10 @@ LAPSE_EVERY_S = 30.0
 
 
 async def lapse_assignments(context: Context) -> None:
-    """Put back into the queue what nobody works on any more."""
+    """Put back into the queue what nobody works on any more; forget sessions that are over."""
     async with context.database.transaction() as session:
         await cases.lapse(session, now=context.clock())
+        await desk.tidy(session, now=context.clock())
 
 
 def load_model(folder: Path) -> FraudModel | None:
@@ -68,7 +71,7 @@ def resources(settings: RiskSettings) -> Resources:
 def build(settings: RiskSettings) -> FastAPI:
     return create_app(
         settings,
-        routers=[api.router, policies_api.router, cases_api.router],
+        routers=[api.router, policies_api.router, cases_api.router, desk_api.router],
         subscriptions=CASES,
         jobs=[Job("lapse-assignments", LAPSE_EVERY_S, lapse_assignments)],
         resources=resources(settings),

@@ -1,0 +1,111 @@
+"""Routes of the desk: pages for staff in a browser."""
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+
+from services.risk.desk import cases, flows, rendering
+from services.risk.desk.domain import HEADERS, HOME, Browser, Outcome
+from services.risk.desk.flows import Step, visit
+from services.risk.desk.forms import read_form
+from services.risk.desk.texts import language
+from services.risk.settings import RiskSettings
+from shared.kit.app import Context, Ctx
+
+router = APIRouter(include_in_schema=False)
+
+#: What a member of staff does with a case, by the last part of the form's address; `note` is
+#: open to whoever may read the case.
+ACTIONS: dict[str, tuple[Callable[..., Awaitable[Outcome]], str]] = {
+    "take": (cases.take, "reviewer"),
+    "give-back": (cases.give_back, "reviewer"),
+    "verdict": (cases.judge, "reviewer"),
+    "second": (cases.second, "reviewer"),
+    "note": (cases.note, ""),
+}
+
+
+@router.get("/desk")
+@router.get("/desk/")
+async def home(request: Request, context: Ctx) -> Response:
+    return await _shown(request, context, cases.queue)
+
+
+@router.get("/desk/desk.css")
+async def style() -> Response:
+    return Response(
+        rendering.STYLE,
+        media_type="text/css",
+        headers=dict(HEADERS) | {"Cache-Control": "public, max-age=3600"},
+    )
+
+
+@router.get("/desk/sign-in")
+async def show_sign_in(request: Request, context: Ctx) -> Response:
+    browser = _browser(request, context)
+    return _answer(await flows.show_sign_in(context, browser), browser, context)
+
+
+@router.post("/desk/sign-in")
+async def sign_in(request: Request, context: Ctx) -> Response:
+    browser = _browser(request, context, form=await read_form(request) or {})
+    return _answer(await flows.sign_in(context, browser), browser, context)
+
+
+@router.post("/desk/sign-out")
+async def sign_out(request: Request, context: Ctx) -> Response:
+    return await _done(request, context, flows.sign_out)
+
+
+@router.get(HOME)
+async def queue(request: Request, context: Ctx) -> Response:
+    return await _shown(request, context, cases.queue)
+
+
+@router.get(HOME + "/{case_id}")
+async def show_case(case_id: str, request: Request, context: Ctx) -> Response:
+    return await _shown(request, context, partial(cases.show, case_id=case_id))
+
+
+@router.post(HOME + "/{case_id}/{action}")
+async def act(case_id: str, action: str, request: Request, context: Ctx) -> Response:
+    if action not in ACTIONS:
+        return await _done(request, context, flows.nothing_there)
+    step, role = ACTIONS[action]
+    return await _done(request, context, partial(step, case_id=case_id), role=role)
+
+
+async def _shown(request: Request, context: Context, step: Step, **options: Any) -> Response:
+    browser = _browser(request, context)
+    return _answer(await visit(context, browser, step, **options), browser, context)
+
+
+async def _done(request: Request, context: Context, step: Step, **options: Any) -> Response:
+    """A form was sent; one that cannot be read is one that is not ours."""
+    browser = _browser(request, context, form=await read_form(request) or {})
+    return _answer(await visit(context, browser, step, **options), browser, context)
+
+
+def _answer(outcome: Outcome, browser: Browser, context: Context) -> Response:
+    return rendering.respond(outcome, browser=browser, secure=is_secure(context))
+
+
+def is_secure(context: Context) -> bool:
+    """Whether staff comes over TLS, which a proxy in front ends."""
+    settings = context.settings
+    return isinstance(settings, RiskSettings) and settings.desk_url.startswith("https://")
+
+
+def _browser(request: Request, context: Context, *, form: dict[str, str] | None = None) -> Browser:
+    kept = request.cookies.get(rendering.LANGUAGE_COOKIE)
+    query = {name: value[:200] for name, value in request.query_params.items()}
+    lang = language(query.get("lang"), kept, request.headers.get("accept-language"))
+    return Browser(
+        path=request.url.path,
+        query=query,
+        cookie=request.cookies.get(rendering.cookie_name(secure=is_secure(context))),
+        lang=lang,
+        form=form,
+    )

@@ -1,0 +1,88 @@
+"""Templates and responses of the desk."""
+
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlencode
+
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from services.risk.desk.domain import HEADERS, Browser, Outcome, Page, Redirect, csrf_token
+from services.risk.desk.texts import texts
+from shared.kit.money import format_minor
+
+_FOLDER: Final = Path(__file__).parent
+STYLE: Final = (_FOLDER / "static" / "desk.css").read_bytes()
+LANGUAGE_COOKIE: Final = "desk_language"
+YEAR_S: Final = 365 * 24 * 3600
+
+_templates = Environment(
+    loader=FileSystemLoader(_FOLDER / "templates"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+_templates.filters["money"] = format_minor
+
+
+def respond(outcome: Outcome, *, browser: Browser, secure: bool) -> Response:
+    """What the browser gets; a cookie goes with it where the outcome has one."""
+    response: Response
+    match outcome:
+        case Redirect():
+            response = RedirectResponse(outcome.url, status_code=303, headers=dict(HEADERS))
+        case Page():
+            response = _render(outcome, browser)
+    options = {"path": "/desk", "secure": secure, "httponly": True}
+    if outcome.cookie == "":
+        response.delete_cookie(cookie_name(secure=secure), samesite="strict", **options)  # type: ignore[arg-type]
+    elif outcome.cookie is not None:
+        # No script reads it, no other site sends it, and it ends with the browser.
+        response.set_cookie(
+            cookie_name(secure=secure),
+            outcome.cookie,
+            samesite="strict",
+            **options,  # type: ignore[arg-type]
+        )
+    if browser.asked("lang") in {"zh", "en"}:
+        response.set_cookie(
+            LANGUAGE_COOKIE,
+            browser.lang,
+            max_age=YEAR_S,
+            samesite="strict",
+            **options,  # type: ignore[arg-type]
+        )
+    return response
+
+
+def _render(page: Page, browser: Browser) -> HTMLResponse:
+    words = texts(browser.lang)
+    cookie = page.cookie or browser.cookie or ""
+    message = page.message
+    html = _templates.get_template(page.template).render(
+        {
+            "t": words,
+            "lang": browser.lang,
+            "other_lang": "en" if browser.lang == "zh" else "zh",
+            "lang_url": _in_the_other_language(browser),
+            "csrf": csrf_token(cookie),
+            "message": words[message.name] if message else None,
+            "tone": message.tone if message else "bad",
+            **page.values,
+        }
+    )
+    return HTMLResponse(html, status_code=page.status, headers=dict(HEADERS))
+
+
+def _in_the_other_language(browser: Browser) -> str:
+    """The page again, with what it was asked for; after a form, the page that it came from."""
+    path = browser.path
+    if browser.form is not None and path.count("/") > 3:
+        path = path.rpartition("/")[0]
+    kept = {name: value for name, value in browser.query.items() if name not in {"lang", "note"}}
+    return f"{path}?{urlencode(kept | {'lang': 'en' if browser.lang == 'zh' else 'zh'})}"
+
+
+def cookie_name(*, secure: bool) -> str:
+    return "__Secure-desk" if secure else "desk"
