@@ -87,10 +87,15 @@ def running_bank(options: Options, *, say: Callable[[str], None]) -> Iterator[Ba
             if bank is not None:
                 bank.write_state()
 
-        def mend() -> bool:
-            return bank is not None and (_mend_database(bank) or _mend_bus(bank))
-
-        supervisor = Supervisor(logs=logs, say=say, changed=changed, foundation=mend)
+        supervisor = Supervisor(
+            logs=logs,
+            say=say,
+            changed=changed,
+            foundations=(
+                lambda: bank is not None and _mend_database(bank),
+                lambda: bank is not None and _mend_bus(bank),
+            ),
+        )
         bank = Bank(options=options, say=say, supervisor=supervisor, started=started)
         warden = _start_warden(options.run_dir, supervisor.lifeline)
         try:

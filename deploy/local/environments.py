@@ -37,6 +37,8 @@ def environment_of(
     }
     if service.name == "gateway":
         own["PUBLIC_URL"] = url_of("gateway", port=options.port)
+    if service.name == "risk":
+        own["SNAPSHOT_DIR"] = str(options.run_dir / "snapshots")
     if service.name == "identity":
         own["MESSAGES_FILE"] = str(messages_file(options.run_dir))
     return own

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
@@ -51,19 +51,26 @@ class Supervisor:
         logs: Path,
         say: Callable[[str], None],
         changed: Callable[[], None],
-        foundation: Callable[[], bool] = lambda: False,
+        foundations: Sequence[Callable[[], bool]] = (),
     ) -> None:
-        """`foundation` is asked again and again to start what the programs stand on, where it
-        died; True where it did. It may raise: then it is asked again.
+        """Each of `foundations` is asked again and again to start one thing that the programs
+        stand on, where it died; True where it did. It may raise: then it is asked again. Each has
+        a thread of its own, so that what takes long to start keeps nothing else waiting.
         """
         self._logs = logs
         self._say = say
-        self._changed = changed
-        self._foundation = foundation
+        self._told = changed
+        self._telling = threading.Lock()
         self._running: dict[str, Running] = {}
         self._lock = threading.Lock()
         self._ended = threading.Event()
-        self._watcher = threading.Thread(target=self._watch, name="supervisor", daemon=True)
+        self._watchers = [
+            threading.Thread(target=self._watch, name="supervisor", daemon=True),
+            *(
+                threading.Thread(target=self._mend, args=[mend], name="foundation", daemon=True)
+                for mend in foundations
+            ),
+        ]
         # Only this process can write: the children see the end of it, however we end.
         self._lifeline, self._hold = os.pipe()
 
@@ -79,7 +86,13 @@ class Supervisor:
                 self._running[name] = Running(program, environment)
                 self._launch(self._running[name])
         self._changed()
-        self._watcher.start()
+        for watcher in self._watchers:
+            watcher.start()
+
+    def _changed(self) -> None:
+        """Watchers are several; whoever is told hears one after the other."""
+        with self._telling:
+            self._told()
 
     def snapshot(self) -> list[Running]:
         with self._lock:
@@ -97,8 +110,9 @@ class Supervisor:
     def stop(self) -> None:
         """End every process: first asked, then forced."""
         self._ended.set()
-        if self._watcher.is_alive():
-            self._watcher.join()
+        for watcher in self._watchers:
+            if watcher.is_alive():
+                watcher.join()
         with self._lock:
             live = [r.process for r in self._running.values() if r.process is not None]
             for process in live:
@@ -113,20 +127,20 @@ class Supervisor:
 
     def _watch(self) -> None:
         while not self._ended.wait(LOOK_EVERY_S):
-            restarted = self._mend_foundation()
             with self._lock:
                 changed = [self._look_at(running) for running in self._running.values()]
-            if restarted or any(changed):
+            if any(changed):
                 self._changed()
 
-    def _mend_foundation(self) -> bool:
-        try:
-            return self._foundation()
-        except Exception as error:
-            # Whatever it was, the bank is not served by a watcher that has ended.
-            self._say(f"cannot start again what the bank stands on: {error}")
-            self._ended.wait(FIRST_WAIT_S)
-            return False
+    def _mend(self, mend: Callable[[], bool]) -> None:
+        while not self._ended.wait(LOOK_EVERY_S):
+            try:
+                if mend():
+                    self._changed()
+            except Exception as error:
+                # Whatever it was, the bank is not served by a watcher that has ended.
+                self._say(f"cannot start again what the bank stands on: {error}")
+                self._ended.wait(FIRST_WAIT_S)
 
     def _look_at(self, running: Running) -> bool:
         now = time.monotonic()
