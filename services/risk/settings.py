@@ -9,6 +9,8 @@ from shared.kit.settings import Settings
 
 class RiskSettings(Settings):
     service: str = "risk"
+    max_body_bytes: int = Field(default=640 * 1024, ge=1024)
+    """A policy's graph and its tests, 256 KiB each, come in one body."""
     artifacts_dir: Path = Path(__file__).parent / "artifacts"
     """The folder of `fraud.onnx` and `fraud.json`."""
     windows_behind_after_s: float = Field(default=5.0, gt=0)

@@ -105,7 +105,9 @@ def graph_of(content: Mapping[str, Any], *, product: Product) -> Graph:
     for answer in OFFER[product]:
         if answer not in tables:
             raise PolicyRefused("graph.nodes", f"a table of {answer}")
-    return Graph(rules, tables, thresholds, _reads(rules, tables))
+    reads = frozenset[str]().union(*(rule.when.reads for rule in rules))
+    reads = reads.union(*(reads_of(rows) for rows in tables.values()))
+    return Graph(rules, tables, thresholds, reads)
 
 
 def _check_ids(table: jdm.TableContent, scope: _Scope, taken: set[str]) -> None:
@@ -116,12 +118,10 @@ def _check_ids(table: jdm.TableContent, scope: _Scope, taken: set[str]) -> None:
         taken.add(row_id)
 
 
-def _reads(rules: tuple[Rule, ...], tables: Mapping[Answer, tuple[Row, ...]]) -> frozenset[str]:
-    reads = {name for rule in rules for name in rule.when.reads}
-    for rows in tables.values():
-        for line in rows:
-            reads |= line.value.reads | (line.when.reads if line.when else frozenset())
-    return frozenset(reads)
+def reads_of(rows: tuple[Row, ...]) -> frozenset[str]:
+    """The facts that a table reads."""
+    parts = [part for row in rows for part in (row.when, row.value) if part is not None]
+    return frozenset[str]().union(*(part.reads for part in parts))
 
 
 def with_thresholds(

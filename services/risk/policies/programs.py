@@ -22,10 +22,9 @@ from services.risk.policies.domain import (
     Ruling,
 )
 from services.risk.policies.facts import Facts, Selection, source_of
-from services.risk.policies.graphs import Graph, Row, graph_of
+from services.risk.policies.graphs import Graph, Row, graph_of, reads_of
 from services.risk.policies.reasons import RULE_FAILED
 
-_Context: TypeAlias = dict[str, Any]
 #: Index of the row that counted and its value; None where no row did.
 _Hit: TypeAlias = Sequence[Any] | None
 
@@ -58,41 +57,48 @@ class Program:
         """What the policy says to these facts; a missing fact is null, and so is NaN."""
         failed: list[str] = []
         grade: _Hit = None
-        context: _Context = {}
         try:
             context = self._selection.of(facts)
             if self._grade is not None:
                 context[GRADE] = None
-                grade = self._first(self._grade, context, GRADE, failed)
+                grade = self._grade.evaluate(context)
                 context[GRADE] = grade[1] if grade else None
             holds, *hits = self._whole.evaluate(context)
+            answers = dict(zip(self._answers, hits, strict=True))
         except Exception:  # whatever the engine or a fact raises
-            holds, hits = self._one_by_one(context, failed)
-        return self._assembled(holds, dict(zip(self._answers, hits, strict=True)), grade, failed)
+            holds, answers, grade = self._one_by_one(facts, failed)
+        return self._assembled(holds, answers, grade, failed)
 
     def selected(self, facts: Facts) -> dict[str, Any]:
         """The facts that this policy reads, as the engine gets them."""
         return self._selection.of(facts)
 
     def _one_by_one(
-        self, context: _Context, failed: list[str]
-    ) -> tuple[list[bool | None], list[_Hit]]:
-        holds = [_evaluated(condition, context) for condition in self._conditions]
-        hits = [
-            self._first(zen.compile_expression(self._chains[name]), context, name, failed)
-            for name in self._answers
+        self, facts: Facts, failed: list[str]
+    ) -> tuple[list[bool | None], dict[Answer, _Hit], _Hit]:
+        """Each rule and table alone, with its own facts: what fails leaves the others."""
+        hits: dict[Answer, _Hit] = {}
+        grade: _Hit = None
+        for name in (GRADE, *self._answers):
+            if name not in self._chains:
+                continue
+            of_grade: dict[str, Any] = {GRADE: grade[1] if grade else None}
+            try:
+                reads = reads_of(self.graph.tables[name])
+                hit = _alone(self._chains[name], reads, facts, of_grade)
+            except Exception:  # a table fails as a whole: its first row is not known
+                failed.append(name)
+                hit = None
+            if name == GRADE:
+                grade = hit
+            else:
+                hits[name] = hit
+        of_grade = {GRADE: grade[1] if grade else None}
+        holds = [
+            _holds(condition, rule.when.reads, facts, of_grade)
+            for condition, rule in zip(self._conditions, self.graph.rules, strict=True)
         ]
-        return holds, hits
-
-    def _first(
-        self, chain: "zen.Expression", context: _Context, name: Answer, failed: list[str]
-    ) -> _Hit:
-        try:
-            hit: _Hit = chain.evaluate(context)
-        except Exception:  # a table fails as a whole: its first row is not known
-            failed.append(name)
-            return None
-        return hit
+        return holds, hits, grade
 
     def _assembled(
         self,
@@ -166,9 +172,17 @@ def _boolean(text: str) -> str:
     return f"(({text}) and true)"
 
 
-def _evaluated(condition: str, context: _Context) -> bool | None:
+def _alone(text: str, reads: frozenset[str], facts: Facts, of_grade: dict[str, Any]) -> Any:
+    context = Selection(reads).of(facts) | of_grade
+    return zen.compile_expression(text).evaluate(context)
+
+
+def _holds(
+    condition: str, reads: frozenset[str], facts: Facts, of_grade: dict[str, Any]
+) -> bool | None:
+    """Whether one condition holds; None where it cannot be evaluated."""
     try:
-        found = zen.compile_expression(condition).evaluate(context)
+        found = _alone(condition, reads, facts, of_grade)
     except Exception:  # this rule alone has failed
         return None
     return found if isinstance(found, bool) else None

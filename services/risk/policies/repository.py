@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import bindparam, func, insert, select, text, update
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from services.risk.policies.models import policy_activations, policy_versions
@@ -61,7 +62,7 @@ class InForce:
 
 _LAST = (
     select(policy_activations)
-    .distinct(policy_activations.c.product)
+    .ext(distinct_on(policy_activations.c.product))
     .order_by(policy_activations.c.product, policy_activations.c.activation_id.desc())
     .subquery("last")
 )

@@ -5,7 +5,6 @@ whose tests do not all pass.
 """
 
 import asyncio
-import json
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -14,10 +13,9 @@ from typing import Any, cast
 
 from services.risk.policies import repository, trials
 from services.risk.policies.active import ActivePolicies
+from services.risk.policies.contents import content_of, read
 from services.risk.policies.domain import PRODUCTS, PolicyRefused, Product
 from services.risk.policies.facts import check_facts
-from services.risk.policies.graphs import with_thresholds
-from services.risk.policies.programs import Program
 from services.risk.policies.repository import ActivationRow, VersionRow
 from services.risk.policies.trials import TrialReport
 from shared.contracts.events.audit import StaffActed
@@ -118,7 +116,7 @@ async def draft(
     if last is None:
         raise PolicyVersionNotFound("No version of this product is in force yet")
     base = await found(session, product=product, version=last.version)
-    graph, tests = _content(base, body)
+    graph, tests = content_of(base, body)
     row = VersionRow(
         product=product,
         version=_next_number(await repository.numbers(session, product), year=now.year),
@@ -130,7 +128,7 @@ async def draft(
         author=_staff(caller),
         drafted_at=now,
     )
-    _read(row)
+    read(row)
     await repository.insert_version(session, row)
     await _audit(session, row, Act(product, row.version, body.note, caller, now), "policy.draft")
     return _whole(row)
@@ -149,8 +147,8 @@ async def rewrite(
     act = Act(product, version, body.note, caller, now)
     row = await _of_author(session, act)
     _check_state(row, "draft")
-    graph, tests = _content(row, body)
-    _read(replace(row, graph=graph, tests=tests))
+    graph, tests = content_of(row, body)
+    read(replace(row, graph=graph, tests=tests))
     row = await repository.update_version(session, row, graph=graph, tests=tests, note=body.note)
     await _audit(session, row, act, "policy.rewrite")
     return _whole(row)
@@ -176,7 +174,7 @@ async def tested(row: VersionRow) -> contract.TestReport:
 
 def ruled(row: VersionRow, facts: Mapping[str, Any]) -> contract.Ruling:
     """Try a version on some facts; nothing is kept. Raises InvalidRequest."""
-    program, _ = _read(row)
+    program, _ = read(row)
     try:
         check_facts(facts, product=program.product, field="facts")
     except PolicyRefused as error:
@@ -260,11 +258,6 @@ async def found(session: Session, *, product: Product, version: str) -> VersionR
     return row
 
 
-def program_of(row: VersionRow) -> Program:
-    """The version ready to rule. Raises InvalidRequest where this release refuses it."""
-    return _read(row)[0]
-
-
 async def _put_in_force(
     session: Session, row: VersionRow, act: Act, *, action: str
 ) -> contract.Activation:
@@ -285,47 +278,9 @@ async def _put_in_force(
     return _activation(made or activation)
 
 
-def _content(
-    base: VersionRow, body: contract.WritePolicy
-) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
-    graph = base.graph if body.graph is None else body.graph
-    tests = base.tests if body.tests is None else body.tests
-    _check_size(graph, field="graph")
-    _check_size(tests, field="tests")
-    if body.thresholds:
-        try:
-            graph = with_thresholds(graph, body.thresholds)
-        except PolicyRefused as error:
-            raise InvalidRequest(field=error.field, expected=error.expected) from None
-        except (KeyError, TypeError):
-            raise InvalidRequest(field="graph", expected="a graph in JDM") from None
-    return graph, tests
-
-
-def _check_size(content: Mapping[str, Any], *, field: str) -> None:
-    """What the database would not take as JSON is refused with the rest."""
-    most = contract.MAX_CONTENT_BYTES
-    try:
-        written = json.dumps(content, ensure_ascii=False, allow_nan=False)
-        size = len(written.encode())
-    except (ValueError, RecursionError):  # no number, half a character, without end
-        written, size = "", most + 1
-    if size > most or "\\u0000" in written:
-        raise InvalidRequest(field=field, expected=f"at most {most} bytes of plain JSON")
-
-
-def _read(row: VersionRow) -> tuple[Program, trials.Trials]:
-    try:
-        product = cast("Product", row.product)  # the table allows no other
-        program = Program(product=product, version=row.version, graph=row.graph)
-        return program, trials.trials_of(row.tests, program=program)
-    except PolicyRefused as error:
-        raise InvalidRequest(field=error.field, expected=error.expected) from None
-
-
 async def _trial(row: VersionRow) -> TrialReport:
     """The tests in a thread of their own: decisions go on meanwhile."""
-    program, cases = _read(row)
+    program, cases = read(row)
     return await asyncio.to_thread(trials.run, program, cases, content=row.graph)
 
 
@@ -380,7 +335,7 @@ def _whole(row: VersionRow) -> contract.PolicyVersion:
     needs: frozenset[str] = frozenset()
     # an old version may have what this release refuses, and can be read all the same
     with suppress(InvalidRequest):
-        program, _ = _read(row)
+        program, _ = read(row)
         thresholds, needs = program.graph.thresholds, program.needs
     return contract.PolicyVersion(
         **_summary(row).model_dump(),

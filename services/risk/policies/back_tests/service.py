@@ -17,6 +17,7 @@ from services.risk.policies import service as policies
 from services.risk.policies.back_tests import repository
 from services.risk.policies.back_tests.domain import Kept, Tally
 from services.risk.policies.back_tests.repository import BackTestRow, Place
+from services.risk.policies.contents import read as read_version
 from services.risk.policies.domain import Product
 from services.risk.policies.programs import Program
 from shared.contracts.http import risk_policies as contract
@@ -97,13 +98,11 @@ async def ask(
     _check_span(body)
     if running.is_busy:
         raise BackTestRunning
-    after = policies.program_of(await policies.found(session, product=product, version=version))
+    after, _ = read_version(await policies.found(session, product=product, version=version))
     last = await versions.last_activation(session, product=product)
     if last is None:
         raise policies.PolicyVersionNotFound("No version of this product is in force yet")
-    before = policies.program_of(
-        await policies.found(session, product=product, version=last.version)
-    )
+    before, _ = read_version(await policies.found(session, product=product, version=last.version))
     row = BackTestRow(
         back_test_id=new_id(),
         product=product,
