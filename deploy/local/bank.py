@@ -194,7 +194,7 @@ def reset_bank(run_dir: Path, *, say: Callable[[str], None] = print) -> bool:
 
 def _remove_files(run_dir: Path) -> None:
     """What a bank leaves, by name: RUN_DIR may be a folder that holds other things too."""
-    for folder in ("book", "keys", "logs", "partners", "secrets"):
+    for folder in ("book", "keys", "logs", "partners", "secrets", "snapshots"):
         shutil.rmtree(run_dir / folder, ignore_errors=True)
     for pattern in ("*.json", "*.jsonl", "*.csv", "*.html"):
         for file in run_dir.glob(pattern):

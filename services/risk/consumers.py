@@ -1,22 +1,33 @@
 """Feeds the windows from the bus: every replica reads every payment, alone and from the start.
 
-There is no inbox and no offset to keep: the windows live in memory, count a payment once by its
-id, and are built again at each start. What cannot be read is logged, counted and left out; a
-payment that risk decides on itself is counted by the decision.
+There is no inbox: the windows live in memory and count a payment once by its id. A start reads
+their snapshot and then the tail of the bus, or, without one that is sound, the bus from its
+beginning. What cannot be read is logged, counted and left out; a payment that risk decides on
+itself is counted by the decision.
 """
 
 import asyncio
 import logging
+import math
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, closing, suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
 
+from pydantic_core import from_json
+
+from services.risk import snapshots
 from services.risk.cases.consumers import SUBSCRIPTIONS as CASES
 from services.risk.domain import reference_value_minor
 from services.risk.features import Windows
 from services.risk.windows import SeenPayment, in_ms
-from shared.contracts.events.envelope import Envelope, Event
+from shared.contracts.events.envelope import Event
 from shared.contracts.events.payments import PaymentEvent, PaymentReceived
+from shared.contracts.values import MAX_AMOUNT_MINOR
 from shared.kit import metrics
 from shared.kit.bus.port import Bus, Reader, Record
 from shared.kit.consumers import RETRY_S
@@ -27,45 +38,86 @@ log = logging.getLogger(__name__)
 
 #: Small enough that a decision never waits long for a batch.
 BATCH = 200
+#: Nobody waits for a decision while the windows are built.
+REBUILD_BATCH = 2_000
 POLL_TIMEOUT_S = 1.0
 
 
-def seen(event: PaymentEvent) -> SeenPayment:
-    """A payment's event as the windows keep it."""
+class Unreadable(ValueError):
+    """A record that is no payment's event as its contract says."""
+
+
+_WORDS = ("payment_id", "customer_id", "debtor_account", "creditor_account", "currency", "at")
+_SIGNALS = ("device_id", "ip_address", "merchant_id")
+MAX_WORD = 128
+
+
+def seen(data: Mapping[str, Any]) -> SeenPayment:
+    """A payment's event as the windows keep it, checked by hand: a start reads millions of them.
+
+    Raises Unreadable; a field's own form was checked when the event was made.
+    """
+    words = [data.get(name) for name in _WORDS]
+    signals = [data.get(name) for name in _SIGNALS]
+    for word in words:
+        if type(word) is not str or not 0 < len(word) <= MAX_WORD:
+            raise Unreadable("a field is no word")
+    for word in signals:
+        if word is not None and (type(word) is not str or not 0 < len(word) <= MAX_WORD):
+            raise Unreadable("a signal is no word")
+    amount = data.get("amount_minor")
+    if type(amount) is not int or not 0 < amount <= MAX_AMOUNT_MINOR:
+        raise Unreadable("an amount is not positive, or out of bounds")
+    payment_id, customer, account, payee, currency, at = words
+    made = datetime.fromisoformat(str(at))
+    if made.tzinfo is None:
+        raise Unreadable("a time has no offset")
     return SeenPayment(
-        payment_id=str(event.payment_id),
-        customer_id=event.customer_id,
-        account_id=event.debtor_account,
-        payee_id=event.creditor_account,
-        value_minor=reference_value_minor(event.amount_minor, event.currency),
-        at_ms=in_ms(event.at),
-        device_id=event.device_id,
-        ip_address=event.ip_address,
-        merchant_id=event.merchant_id,
+        str(payment_id),
+        str(customer),
+        str(account),
+        str(payee),
+        reference_value_minor(amount, str(currency)),
+        in_ms(made),
+        *signals,
     )
 
 
-def on_payment_received(windows: Windows, event: PaymentEvent) -> None:
+def on_payment_received(windows: Windows, data: Mapping[str, Any]) -> None:
     """An attempt counts, whatever becomes of it."""
-    windows.observe(seen(event))
+    windows.observe(seen(data))
 
 
 #: Which function handles which event; broadcast, so each replica handles all of them.
-BROADCAST: dict[type[PaymentEvent], Callable[[Windows, PaymentEvent], None]] = {
+BROADCAST: dict[type[PaymentEvent], Callable[[Windows, Mapping[str, Any]], None]] = {
     PaymentReceived: on_payment_received,
 }
+_BY_TYPE = {kind.__name__: (kind, handle) for kind, handle in BROADCAST.items()}
 
 
 def topics() -> list[str]:
     return sorted({event.topic for event in BROADCAST})
 
 
-class Feed:
-    """Keeps `windows` up to date with the bus."""
+@dataclass(frozen=True, slots=True)
+class Keeping:
+    """Where the snapshot is kept, of which bus it tells, and how often it is written."""
 
-    def __init__(self, *, windows: Windows, bus: Bus) -> None:
+    path: Path
+    bus: str
+    every_s: float
+
+
+class Feed:
+    """Keeps `windows` up to date with the bus, and with `keeping` their snapshot with them."""
+
+    def __init__(self, *, windows: Windows, bus: Bus, keeping: Keeping | None = None) -> None:
         self._windows = windows
         self._bus = bus
+        self._keeping = keeping
+        self._offsets: dict[tuple[str, int], int] = {}
+        self._kept_at = -math.inf
+        self._writing: asyncio.Task[None] | None = None
         self._at_end: float | None = None
         self.caught_up = False
 
@@ -78,23 +130,49 @@ class Feed:
     async def run(self) -> None:
         """Read until cancelled; a bus that is away is tried again where it was left."""
         reader: Reader | None = None
+        self._restore()
         try:
             while True:
                 try:
                     if reader is None:
-                        reader = await self._bus.reader(topics=topics(), since=None)
+                        reader = await self._begun()
                     await self._round(reader)
                 except Exception as error:
                     log.warning("windows.retry", extra={"cause": type(error).__name__})
                     await asyncio.sleep(RETRY_S)
         finally:
+            if self._writing is not None:
+                self._writing.cancel()
             if reader is not None:
                 await reader.close()
 
+    def _restore(self) -> None:
+        if self._keeping is None:
+            return
+        try:
+            began = time.monotonic()
+            kept = snapshots.read(self._keeping.path, self._windows, bus=self._keeping.bus)
+            self._offsets = kept
+            took_ms = int((time.monotonic() - began) * 1000)
+            log.info("windows.restored", extra=self._windows.size() | {"took_ms": took_ms})
+        except snapshots.SnapshotRefused as refusal:
+            log.warning("windows.snapshot_refused", extra={"cause": str(refusal)})
+
+    async def _begun(self) -> Reader:
+        """A reader of what the windows have not counted; of all, where the log is another one."""
+        try:
+            return await self._bus.reader(topics=topics(), since=None, after=self._offsets)
+        except ValueError as error:
+            log.warning("windows.snapshot_refused", extra={"cause": str(error)})
+            self._windows.clear()
+            self._offsets = {}
+            return await self._bus.reader(topics=topics(), since=None)
+
     async def _round(self, reader: Reader) -> None:
-        records = await reader.poll(limit=BATCH, timeout_s=POLL_TIMEOUT_S)
+        limit = BATCH if self.caught_up else REBUILD_BATCH
+        records = await reader.poll(limit=limit, timeout_s=POLL_TIMEOUT_S)
         self.apply(records)
-        if len(records) < BATCH:
+        if len(records) < limit:
             self._at_end = time.monotonic()
         if not self.caught_up:
             self.caught_up = await reader.caught_up()
@@ -102,26 +180,56 @@ class Feed:
                 log.info("windows.rebuilt", extra=self._windows.size())
         # a backlog must not keep decisions waiting
         await asyncio.sleep(0)
+        if self._keeping and self.caught_up and self._is_due(self._keeping):
+            self._kept_at = time.monotonic()
+            self._writing = asyncio.create_task(self._keep(self._keeping), name="snapshot")
+
+    def _is_due(self, keeping: Keeping) -> bool:
+        is_writing = self._writing is not None and not self._writing.done()
+        return not is_writing and time.monotonic() - self._kept_at >= keeping.every_s
+
+    async def _keep(self, keeping: Keeping) -> None:
+        """Write the snapshot, a slice between two decisions; what fails is tried another time."""
+        path, offsets = keeping.path, dict(self._offsets)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            writing = snapshots.written(self._windows, path, offsets=offsets, bus=keeping.bus)
+            with closing(writing) as steps:
+                for _ in steps:
+                    await asyncio.sleep(0)
+            took_ms = int((time.monotonic() - self._kept_at) * 1000)
+            log.info("windows.kept", extra=self._windows.size() | {"took_ms": took_ms})
+        except OSError as error:
+            log.warning("windows.not_kept", extra={"cause": type(error).__name__})
 
     def apply(self, records: Sequence[Record]) -> None:
         """Count each payment once; one that cannot be read does not stop the rest."""
+        applied: Counter[type[PaymentEvent]] = Counter()
         for record in records:
+            self._offsets[(record.topic, record.partition)] = record.offset + 1
+            value = record.value
+            # most records tell what became of a payment: they are not even parsed
+            if not any(word in value for word in _BY_TYPE):
+                continue
             try:
-                envelope = Envelope.model_validate_json(record.value)
-                for kind, handle in BROADCAST.items():
-                    if kind.__name__ == envelope.type:
-                        handle(self._windows, kind.model_validate(envelope.data))
-                        _count(kind, "applied")
-            except ValueError as error:
+                envelope = from_json(value)
+                found = _BY_TYPE.get(envelope["type"])
+                if found is not None:
+                    kind, handle = found
+                    handle(self._windows, envelope["data"])
+                    applied[kind] += 1
+            except (ValueError, KeyError, TypeError, AttributeError) as error:
                 log.warning(
                     "windows.unreadable",
                     extra={"event_id": str(record.event_id), "cause": type(error).__name__},
                 )
-                _count(Event, "dead")
+                _count(Event, "dead", 1)
+        for told, times in applied.items():
+            _count(told, "applied", times)
 
 
-def _count(kind: type[Event], outcome: str) -> None:
-    metrics.EVENTS_HANDLED.labels("risk", kind.__name__, outcome).inc()
+def _count(kind: type[Event], outcome: str, times: int) -> None:
+    metrics.EVENTS_HANDLED.labels("risk", kind.__name__, outcome).inc(times)
 
 
 @asynccontextmanager

@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from services.risk import api, scoring
 from services.risk.cases import api as cases_api
 from services.risk.cases import service as cases
-from services.risk.consumers import CASES, Feed, feeding
+from services.risk.consumers import CASES, Feed, Keeping, feeding
 from services.risk.desk import api as desk_api
 from services.risk.desk import service as desk
 from services.risk.features import Windows
@@ -43,6 +43,14 @@ def load_model(folder: Path) -> FraudModel | None:
         return None
 
 
+def keeping_of(settings: RiskSettings) -> Keeping | None:
+    """Where the windows' snapshot is kept, if it is."""
+    if settings.snapshot_dir is None:
+        return None
+    path = settings.snapshot_dir / "windows.snapshot"
+    return Keeping(path, settings.bus, settings.snapshot_every_s)
+
+
 def resources(settings: RiskSettings) -> Resources:
     """Opens model, policies and windows; `/readyz` waits until the bus is read to its end."""
 
@@ -52,7 +60,7 @@ def resources(settings: RiskSettings) -> Resources:
             yield
             return
         windows = Windows()
-        feed = Feed(windows=windows, bus=context.bus)
+        feed = Feed(windows=windows, bus=context.bus, keeping=keeping_of(settings))
         policies = context.resources["policies"] = ActivePolicies()
         context.resources["engine"] = Engine(
             policies=policies,

@@ -3,6 +3,8 @@
 import asyncio
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from shared.kit.bus.port import Bus, Record
 from tests.kit.adapters import Adapter
 from tests.kit.support import PARTITIONS, Stream, Told, collect, everything, numbers, values
@@ -115,6 +117,24 @@ class TestReader:
         await told.publish(bus, 3, first=10)
         assert numbers(await collect(reader, 3)) == [10, 11, 12]
         await reader.close()
+
+    async def test_reads_from_a_place_on_in_each_partition(self, bus: Bus, told: Told):
+        await told.publish(bus, 30)
+        before = await everything(bus, told.topic)
+        after: dict[tuple[str, int], int] = {}
+        for record in before[:17]:
+            after[(record.topic, record.partition)] = record.offset + 1
+        reader = await bus.reader(topics=[told.topic], since=None, after=after)
+        assert not await reader.caught_up()
+        found = await collect(reader, 13)
+        assert sorted(numbers(found)) == sorted(numbers(before[17:]))
+        assert await reader.caught_up()
+        await reader.close()
+
+    async def test_refuses_a_place_that_the_log_has_not_come_to(self, bus: Bus, told: Told):
+        await told.publish(bus, 3)
+        with pytest.raises(ValueError, match="another log"):
+            await bus.reader(topics=[told.topic], since=None, after={(told.topic, 0): 10_000})
 
     async def test_has_caught_up_when_it_passes_the_end_of_its_beginning(
         self, bus: Bus, told: Told

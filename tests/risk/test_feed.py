@@ -75,7 +75,14 @@ class TestFeed:
         wrong = message(received(payment(f"{unique}-wrong"))).value
         assert '"amount_minor":1250' in wrong
         wrong = wrong.replace('"amount_minor":1250', '"amount_minor":-1')
-        values = ["{", "{}", wrong, message(received(payment(unique))).value]
+        values = [
+            "{",
+            "{}",
+            '{"type":"PaymentReceived"',
+            '{"type":"PaymentReceived"}',
+            wrong,
+            message(received(payment(unique))).value,
+        ]
         feed.apply(
             [
                 Record("payments.payment.v1", 0, i, "k", new_id(), value, NOON)

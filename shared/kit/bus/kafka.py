@@ -7,7 +7,7 @@ wait of it is bounded; a broker that is away is an exception, and the loops abov
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -20,7 +20,7 @@ from kafka.admin import OffsetSpec
 from kafka.net.compat import KafkaNetClient
 
 from shared.contracts.topics import BY_NAME
-from shared.kit.bus.port import Message, Record, partition_of
+from shared.kit.bus.port import Message, Record, later, partition_of
 from shared.kit.settings import Settings
 
 EVENT_ID = "event_id"
@@ -150,9 +150,17 @@ class KafkaBus(_Threaded):
         own = MEMBER | {"client_id": member, "group_id": group}
         return await KafkaMember(self._config | own).begun(topics, None)
 
-    async def reader(self, *, topics: Sequence[str], since: datetime | None) -> "KafkaReader":
+    async def reader(
+        self,
+        *,
+        topics: Sequence[str],
+        since: datetime | None,
+        after: Mapping[tuple[str, int], int] | None = None,
+    ) -> "KafkaReader":
         await self._run(self._ensure, topics)
-        return await KafkaReader(self._config).begun(topics, since)
+        reader = KafkaReader(self._config)
+        reader.after = after or {}
+        return await reader.begun(topics, since)
 
     async def rewind(self, *, group: str, topics: Sequence[str]) -> None:
         await self._run(self._rewind, group, topics)
@@ -273,6 +281,9 @@ class KafkaMember(_Polling):
 class KafkaReader(_Polling):
     """Reads every partition; caught up when it has passed what was the end at its beginning."""
 
+    #: As in the port's `reader`.
+    after: Mapping[tuple[str, int], int] = {}
+
     def _begin(self, topics: Sequence[str], since: datetime | None) -> None:
         self._client, slots = _opened(KafkaConsumer, self._config), _slots(topics)
         self._client.assign(slots)
@@ -282,7 +293,7 @@ class KafkaReader(_Polling):
             times = dict.fromkeys(slots, int(since.timestamp() * 1000))
             found = self._client.offsets_for_times(times, timeout_ms=TIMEOUT_MS)
             first = {s: found[s].offset if found.get(s) else self._ahead[s] for s in slots}
-        self._seek(first)
+        self._seek(later(first, self.after, end=self._ahead))
 
     async def caught_up(self) -> bool:
         return bool(await self._run(self._caught_up))

@@ -5,10 +5,10 @@ file knows which one runs.
 """
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, TypeVar
 from uuid import UUID
 
 
@@ -33,6 +33,9 @@ class Record:
     event_id: UUID
     value: str
     at: datetime
+
+
+SlotT = TypeVar("SlotT", bound=tuple[str, int])
 
 
 class Consumer(Protocol):
@@ -76,8 +79,19 @@ class Bus(Protocol):
     async def consumer(self, *, group: str, topics: Sequence[str], member: str) -> Consumer:
         """Join a group; a group that is new begins at the oldest record."""
 
-    async def reader(self, *, topics: Sequence[str], since: datetime | None) -> Reader:
-        """Read from `since`, or from the oldest record."""
+    async def reader(
+        self,
+        *,
+        topics: Sequence[str],
+        since: datetime | None,
+        after: Mapping[tuple[str, int], int] | None = None,
+    ) -> Reader:
+        """Read from `since`, or from the oldest record; from `after`, the next offset of some
+        partitions, where that is later.
+
+        Raises:
+            ValueError: the log ends before `after`: it is another one.
+        """
 
     async def rewind(self, *, group: str, topics: Sequence[str]) -> None:
         """Send a group whose members are all stopped back to the oldest record."""
@@ -95,3 +109,12 @@ class Bus(Protocol):
 def partition_of(key: str, partitions: int) -> int:
     """The partition of a key: CRC-32 of its bytes, so that every producer agrees."""
     return zlib.crc32(key.encode()) % partitions
+
+
+def later(
+    start: Mapping[SlotT, int], after: Mapping[tuple[str, int], int], *, end: Mapping[SlotT, int]
+) -> dict[SlotT, int]:
+    """Where a reader begins: `start`, or `after` where that is later. Raises ValueError."""
+    if any(after.get(slot, 0) > place for slot, place in end.items()):
+        raise ValueError("the log ends before the place to begin at: it is another log")
+    return {slot: max(place, after.get(slot, 0)) for slot, place in start.items()}

@@ -6,7 +6,7 @@ to its members; a member that dies loses them when the lease runs out.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from typing import Any
@@ -15,7 +15,7 @@ import asyncpg
 
 from shared.contracts.topics import BY_NAME
 from shared.kit.bus import statements as sql
-from shared.kit.bus.port import Message, Record, partition_of
+from shared.kit.bus.port import Message, Record, later, partition_of
 
 CHANNEL = "bus"
 #: A member that has not been heard of for so long has lost its partitions.
@@ -101,7 +101,13 @@ class PostgresBus:
         await pool.execute(sql.JOIN, group, *_columns(slots))
         return PostgresConsumer(self, group=group, member=member, slots=slots)
 
-    async def reader(self, *, topics: Sequence[str], since: datetime | None) -> "PostgresReader":
+    async def reader(
+        self,
+        *,
+        topics: Sequence[str],
+        since: datetime | None,
+        after: Mapping[Slot, int] | None = None,
+    ) -> "PostgresReader":
         await self.ensure(topics)
         pool = await self.pool()
         found = await pool.fetch(f"{sql.OLDEST} WHERE p.topic = ANY($1)", list(topics))
@@ -115,7 +121,7 @@ class PostgresBus:
                 since,
             )
             start = end | {(row["topic"], row["partition"]): row["first"] for row in rows}
-        return PostgresReader(self, start=start, end=end)
+        return PostgresReader(self, start=later(start, after or {}, end=end), end=end)
 
     async def read(self, positions: dict[Slot, int], *, limit: int) -> list[Record]:
         """Records at and after `positions`, at most `limit`, taken from all partitions in turn."""

@@ -1,0 +1,164 @@
+"""A snapshot of the windows: one file, with the places on the bus up to which it counts.
+
+It is written a slice at a time while payments go on being counted. What comes in meanwhile may
+be in the file or not: the bus brings it again after the places, and a payment counts once. So a
+start reads the file and then the tail of the bus, and reaches what a reading of all would.
+
+The file is checked by its SHA-256 and by its form; one that does not fit is refused, and the
+windows are built from the bus alone.
+"""
+
+import hashlib
+import json
+import os
+import struct
+from array import array
+from collections.abc import Generator, Mapping
+from pathlib import Path
+
+from services.risk.features.measuring import ENTITIES, CustomerWindow, Windows
+from services.risk.windows import Window, mark_of, order_of
+
+FORMAT = 1
+#: Keys that are written between two looks at what else there is to do.
+SLICE = 250
+
+Offsets = Mapping[tuple[str, int], int]
+"""The next record to read, by topic and partition."""
+
+_HEAD = struct.Struct("<HqQQQBIH")
+_PAYEE = struct.Struct("<HqQ")
+_COUNT = struct.Struct("<I")
+_DIGEST_BYTES = 32
+
+
+class SnapshotRefused(Exception):
+    """Why a file may not be used: none, damaged, or of other windows than these."""
+
+
+def _form(windows: Windows, bus: str) -> dict[str, object]:
+    """What has to be the same for a file to be read."""
+    layouts = [
+        [entity, repr(layout)] for entity, layout in zip(ENTITIES, windows.layouts, strict=True)
+    ]
+    return {"format": FORMAT, "bus": bus, "layouts": layouts}
+
+
+def written(
+    windows: Windows, path: Path, *, offsets: Offsets, bus: str
+) -> Generator[int, None, None]:
+    """Writes the file in slices, each a step of the iterator (keys written so far).
+
+    The file is there once the iterator ends, as a whole or not at all. `offsets` are those of
+    what the windows have counted before the first step.
+    """
+    places = [[topic, partition, offset] for (topic, partition), offset in sorted(offsets.items())]
+    head = json.dumps(_form(windows, bus) | {"offsets": places})
+    part = path.with_suffix(f".{os.getpid()}.part")
+    digest, done = hashlib.sha256(), 0
+    try:
+        with part.open("wb") as file:
+
+            def put(content: bytes) -> None:
+                digest.update(content)
+                file.write(content)
+
+            put(head.encode() + b"\n")
+            for kept in windows.kept:
+                keys = list(kept)
+                for start in range(0, len(keys), SLICE):
+                    found = [(key, kept.get(key)) for key in keys[start : start + SLICE]]
+                    rows = [_packed(key, window) for key, window in found if window is not None]
+                    put(_COUNT.pack(len(rows)) + b"".join(rows))
+                    done += len(rows)
+                    yield done
+                put(_COUNT.pack(0))
+            file.write(digest.digest())
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def read(path: Path, windows: Windows, *, bus: str) -> dict[tuple[str, int], int]:
+    """Fills empty windows from the file; the places from which the bus is to be read.
+
+    Raises SnapshotRefused; the windows are as empty as before.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise SnapshotRefused(f"not readable: {type(error).__name__}") from error
+    body, digest = memoryview(content)[:-_DIGEST_BYTES], content[-_DIGEST_BYTES:]
+    if hashlib.sha256(body).digest() != digest:
+        raise SnapshotRefused("damaged: its SHA-256 differs")
+    try:
+        line = content.index(b"\n")
+        head = json.loads(content[:line])
+        offsets = {(topic, partition): offset for topic, partition, offset in head.pop("offsets")}
+        if head != _form(windows, bus):
+            raise SnapshotRefused("of another version, other limits or another bus")
+        _filled(windows, content, line + 1)
+    except (ValueError, KeyError, TypeError, struct.error) as error:
+        windows.clear()
+        raise SnapshotRefused(f"not of this form: {type(error).__name__}") from error
+    return offsets
+
+
+def _packed(key: str, window: Window) -> bytes:
+    name = key.encode()
+    first = window.first
+    payees = window.payees if isinstance(window, CustomerWindow) else {}
+    head = _HEAD.pack(
+        len(name),
+        0 if first is None else first >> 64,
+        0 if first is None else first & (2**64 - 1),
+        window.total,
+        window.small,
+        first is not None,
+        len(window.times),
+        len(payees),
+    )
+    parts = [head, name, window.times.tobytes(), window.facts.tobytes()]
+    for payee, order in payees.items():
+        word = payee.encode()
+        parts += [_PAYEE.pack(len(word), order >> 64, order & (2**64 - 1)), word]
+    return b"".join(parts)
+
+
+def _filled(windows: Windows, content: bytes, at: int) -> None:
+    for place, (kept, layout) in enumerate(zip(windows.kept, windows.layouts, strict=True)):
+        kind = CustomerWindow if ENTITIES[place] == "customer" else Window
+        while True:
+            (count,) = _COUNT.unpack_from(content, at)
+            at += _COUNT.size
+            if not count:
+                break
+            for _ in range(count):
+                window = kind(layout)
+                key, at = _unpacked(window, content, at)
+                window.mark = mark_of(key)
+                kept[key] = window
+
+
+def _unpacked(window: Window, content: bytes, at: int) -> tuple[str, int]:
+    """Fills the window from the bytes at `at`; its key and where the next one begins."""
+    length, ms, mark, total, small, has_first, entries, payees = _HEAD.unpack_from(content, at)
+    at += _HEAD.size
+    key = content[at : at + length].decode()
+    at += length
+    window.first = order_of(ms, mark) if has_first else None
+    window.total, window.small = total, small
+    end = at + 8 * entries
+    window.times = array("q", content[at:end])
+    at, end = end, end + 8 * entries * window.layout.stride
+    window.facts = array("Q", content[at:end])
+    at = end
+    for _ in range(payees):
+        length, ms, mark = _PAYEE.unpack_from(content, at)
+        at += _PAYEE.size
+        if isinstance(window, CustomerWindow):
+            window.payees[content[at : at + length].decode()] = order_of(ms, mark)
+        at += length
+    return key, at
