@@ -6,7 +6,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from services.risk.desk import cases, flows, rendering
+from services.risk.desk import cases, flows, policies, rendering
 from services.risk.desk.domain import HEADERS, HOME, Browser, Outcome
 from services.risk.desk.flows import Step, visit
 from services.risk.desk.forms import read_form
@@ -75,6 +75,41 @@ async def act(case_id: str, action: str, request: Request, context: Ctx) -> Resp
         return await _done(request, context, flows.nothing_there)
     step, role = ACTIONS[action]
     return await _done(request, context, partial(step, case_id=case_id), role=role)
+
+
+#: What is done with a version, by the last part of the form's address. Who may do what is as on
+#: the routes of policies: operators write, another one or a reviewer approves.
+VERSION_ACTIONS: dict[str, tuple[Callable[..., Awaitable[Outcome]], str]] = {
+    "tests": (policies.run_tests, ""),
+    "draft": (policies.draft, "operator"),
+    "proposal": (policies.propose, "operator"),
+    "approval": (policies.approve, ""),
+    "rejection": (policies.reject, ""),
+    "activation": (policies.activate, "operator"),
+    "back-test": (policies.back_test, "operator"),
+    "roll-back": (policies.roll_back, "operator"),
+}
+
+
+@router.get("/desk/policies")
+async def list_policies(request: Request, context: Ctx) -> Response:
+    return await _shown(request, context, policies.overview)
+
+
+@router.get("/desk/policies/{product}/{version}")
+async def show_version(product: str, version: str, request: Request, context: Ctx) -> Response:
+    return await _shown(request, context, partial(policies.show, product=product, version=version))
+
+
+@router.post("/desk/policies/{product}/{version}/{action}")
+async def act_on_version(
+    product: str, version: str, action: str, request: Request, context: Ctx
+) -> Response:
+    if action not in VERSION_ACTIONS:
+        return await _done(request, context, flows.nothing_there)
+    step, role = VERSION_ACTIONS[action]
+    step_of = partial(step, product=product, version=version)
+    return await _done(request, context, step_of, role=role)
 
 
 async def _shown(request: Request, context: Context, step: Step, **options: Any) -> Response:

@@ -75,6 +75,8 @@ class Message:
     name: str
     status: int = 200
     tone: Literal["good", "bad"] = "bad"
+    #: What goes with the text, for example the field at fault.
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,13 @@ GOOD_NOTES: Final = frozenset(
         "second_agreed_done",
         "second_refused_done",
         "signed_out",
+        "drafted",
+        "proposed_done",
+        "approved_done",
+        "rejected_done",
+        "activated",
+        "rolled_back",
+        "back_testing",
     }
 )
 

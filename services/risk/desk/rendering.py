@@ -67,7 +67,8 @@ def _render(page: Page, browser: Browser) -> HTMLResponse:
             "other_lang": "en" if browser.lang == "zh" else "zh",
             "lang_url": _in_the_other_language(browser),
             "csrf": csrf_token(cookie),
-            "message": words[message.name] if message else None,
+            "section": "policies" if browser.path.startswith("/desk/policies") else "cases",
+            "message": f"{words[message.name]} {message.detail}".strip() if message else None,
             "tone": message.tone if message else "bad",
             **page.values,
         }
