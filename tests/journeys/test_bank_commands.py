@@ -75,6 +75,29 @@ class TestReview:
         assert "not_found" in said(demo.bank("review", payment, "approve", "--reason", "x"))
 
 
+class TestPolicies:
+    def test_are_listed_shown_and_compared(self, demo: Demo) -> None:
+        listed = demo.bank("policies").stdout.splitlines()
+        assert {line.split()[0] for line in listed} == {
+            "payment",
+            "account_opening",
+            "loan",
+            "card",
+        }
+        assert "2026.1" in demo.bank("policies", "loan").stdout
+        assert "ceiling_minor" in demo.bank("policy-show", "payment", "2026.1").stdout
+        same = demo.bank("policy-diff", "payment", "2026.1", "2026.1")
+        assert (same.returncode, same.stdout) == (0, "")
+
+    def test_do_not_go_back_behind_the_first_nor_come_into_force_unapproved(
+        self, demo: Demo
+    ) -> None:
+        back = demo.bank("policy-roll-back", "card", "--reason", "x")
+        assert "nothing_before" in said(back)
+        active = demo.bank("policy-activate", "card", "2026.1", "--reason", "x")
+        assert "policy_state" in said(active)
+
+
 class TestUpkeep:
     def test_rotates_keys_under_a_running_bank(self, demo: Demo) -> None:
         keys = demo.run_dir / "keys" / "gateway" / "gateway.json"

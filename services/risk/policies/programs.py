@@ -199,8 +199,9 @@ def _chain(rows: tuple[Row, ...]) -> str:
 
 def _value(name: Answer, value: object) -> Any:
     """The answer within its bounds; None where it is not one."""
-    if name in {"limit_minor", "price_bps"}:
-        most = MAX_LIMIT_MINOR if name == "limit_minor" else MAX_PRICE_BPS
-        is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        return int(value) if is_number and 0 <= value <= most else None  # type: ignore[operator, call-overload]
-    return value if isinstance(value, str) else None
+    if name not in {"limit_minor", "price_bps"}:
+        return value if isinstance(value, str) else None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    most = MAX_LIMIT_MINOR if name == "limit_minor" else MAX_PRICE_BPS
+    return int(value) if 0 <= value <= most else None

@@ -154,6 +154,20 @@ async def update_version(session: Session, row: VersionRow, **values: Any) -> Ve
     return _version((await session.execute(statement)).one())
 
 
+async def retire(session: Session, *, product: str, but: str) -> None:
+    """No other version of the product than `but` is active any more."""
+    statement = (
+        update(policy_versions)
+        .where(
+            policy_versions.c.product == product,
+            policy_versions.c.version != but,
+            policy_versions.c.state == "active",
+        )
+        .values(state="retired")
+    )
+    await session.execute(statement)
+
+
 async def insert_activation(session: Session, row: ActivationRow) -> None:
     values = {
         name: getattr(row, name) for name in ActivationRow.__slots__ if name != "activation_id"

@@ -264,11 +264,9 @@ async def _put_in_force(
     await _check_tests(row)
     last = await repository.last_activation(session, product=row.product)
     previous = None if last is None else last.version
-    if previous is not None:
-        before = await repository.version(session, product=row.product, version=previous)
-        if before is not None and before.state == "active":
-            await repository.update_version(session, before, state="retired")
-    await repository.update_version(session, row, state="active")
+    await repository.retire(session, product=row.product, but=row.version)
+    if row.state != "active":
+        await repository.update_version(session, row, state="active")
     activation = ActivationRow(
         row.product, row.version, action, previous, _staff(act.caller), act.reason, act.now
     )

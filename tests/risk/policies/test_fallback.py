@@ -4,7 +4,7 @@ import json
 
 from services.risk.policies.seeds import seed
 from tests.bank import Bank
-from tests.risk.policies.support import active, in_force, staff, with_ceiling
+from tests.risk.policies.support import active, in_force, staff, with_ceiling, written
 from tests.risk.support import another_risk, decided, payment
 
 _INSERT = """
@@ -43,7 +43,8 @@ class TestBrokenVersion:
                     assert made["policy"] == "payment-2026.1"
                     assert "policy_fallback" in made["degraded"]
                 finally:
-                    await owner.execute(_ACTIVATE, good, "roll_back", number)
                     await owner.close()
+                    back = await written(author, "payment/roll-back")
+                assert (back["version"], back["previous"]) == (good, number)
                 made = await decided(author, bank, payment(unique))
                 assert (made["policy"], made["degraded"]) == (f"payment-{good}", [])

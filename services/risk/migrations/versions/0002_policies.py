@@ -45,7 +45,10 @@ STATEMENTS = (
     )
     """,
     "CREATE UNIQUE INDEX policy_versions_newest ON policy_versions (product, place)",
-    "CREATE UNIQUE INDEX policy_versions_active ON policy_versions (product) WHERE state = 'active'",
+    """
+    CREATE UNIQUE INDEX policy_versions_active ON policy_versions (product)
+        WHERE state = 'active'
+    """,
     """
     CREATE FUNCTION check_policy_version() RETURNS trigger LANGUAGE plpgsql AS $$
     DECLARE
