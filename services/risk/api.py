@@ -63,7 +63,7 @@ async def listed_accounts(
 ) -> contract.ListedAccounts:
     """The black list."""
     async with context.database.transaction() as session:
-        return await service.listed_accounts(session, after=after, limit=limit)
+        return await service.listed_accounts(session, after=after, now=context.clock(), limit=limit)
 
 
 @router.post("/listed-accounts", status_code=201)

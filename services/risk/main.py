@@ -14,6 +14,7 @@ from services.risk.consumers import CASES, Feed, Keeping, feeding
 from services.risk.desk import api as desk_api
 from services.risk.desk import service as desk
 from services.risk.features import Windows
+from services.risk.lists import api as lists_api
 from services.risk.policies import api as policies_api
 from services.risk.policies.active import ActivePolicies, following
 from services.risk.policies.back_tests.service import back_testing
@@ -79,7 +80,13 @@ def resources(settings: RiskSettings) -> Resources:
 def build(settings: RiskSettings) -> FastAPI:
     return create_app(
         settings,
-        routers=[api.router, policies_api.router, cases_api.router, desk_api.router],
+        routers=[
+            api.router,
+            lists_api.router,
+            policies_api.router,
+            cases_api.router,
+            desk_api.router,
+        ],
         subscriptions=CASES,
         jobs=[Job("lapse-assignments", LAPSE_EVERY_S, lapse_assignments)],
         resources=resources(settings),

@@ -46,13 +46,3 @@ decisions = Table(
     Column("windows_age_ms", BigInteger),
     Column("decided_at", DateTime(timezone=True), nullable=False),
 )
-
-#: The black list: no payment goes to these accounts. Who took one off is in the audit log.
-listed_accounts = Table(
-    "listed_accounts",
-    metadata,
-    Column("account_id", Text, primary_key=True),
-    Column("reason", Text, nullable=False),
-    Column("listed_by", Text, nullable=False),
-    Column("listed_at", DateTime(timezone=True), nullable=False),
-)

@@ -6,15 +6,16 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import bindparam, delete, exists, literal, select
+from sqlalchemy import bindparam, literal, select
 from sqlalchemy.dialects.postgresql import insert
 
 from services.risk.cases import repository as cases
 from services.risk.cases.domain import Case
-from services.risk.models import decisions, listed_accounts
+from services.risk.lists import repository as lists
+from services.risk.models import decisions
 from services.risk.policies import repository as policies
 from shared.kit import outbox
-from shared.kit.database import AnySession, Session
+from shared.kit.database import AnySession
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,25 +52,15 @@ class Before:
     """What a decision begins with: what is stored under its id, lists, the policies' revision."""
 
     known: StoredDecision | None
-    payee_listed: bool
+    #: The list that counts, by role: see `lists.domain.ROLES`.
+    lists: Mapping[str, str | None]
     policy_revision: int
-
-
-@dataclass(frozen=True, slots=True)
-class ListedRow:
-    account_id: str
-    reason: str
-    listed_by: str
-    listed_at: datetime
 
 
 _ONE = select(literal(1).label("one")).subquery("one")
 #: All answers that a decision begins with, in one round trip.
 _BEFORE = select(
-    exists()
-    .where(listed_accounts.c.account_id == bindparam("payee"))
-    .select_from(listed_accounts)
-    .label("payee_listed"),
+    lists.COLUMN,
     policies.REVISION,
     decisions,
 ).select_from(_ONE.outerjoin(decisions, decisions.c.decision_id == bindparam("id")))
@@ -78,11 +69,17 @@ _BEFORE = select(
 _DECISION = select(decisions).where(decisions.c.decision_id == bindparam("id"))
 
 
-async def before_decision(session: AnySession, *, decision_id: UUID, payee: str) -> Before:
-    """What has to be known before the payment to `payee` is decided under that id."""
-    row = (await session.execute(_BEFORE, {"id": decision_id, "payee": payee})).one()
+async def before_decision(
+    session: AnySession, *, decision_id: UUID, names: Mapping[str, str | None], now: datetime
+) -> Before:
+    """What has to be known before a payment is decided under that id.
+
+    `names` are those in it by role, for the lists.
+    """
+    values = {"id": decision_id, **lists.asked(names, now=now)}
+    row = (await session.execute(_BEFORE, values)).one()
     known = None if row.decision_id is None else _decision(row)
-    return Before(known, row.payee_listed, row.policy_revision)
+    return Before(known, lists.by_role(row.lists_found), row.policy_revision)
 
 
 async def decision(session: AnySession, decision_id: UUID) -> StoredDecision | None:
@@ -145,44 +142,6 @@ async def insert_decision(
     if case is not None:
         statement, values = _INSERT_WITH_CASE, values | cases.parameters(case)
     return (await session.execute(statement, values)).first() is not None
-
-
-async def insert_listed(session: Session, row: ListedRow) -> bool:
-    """Put the account on the black list; False where it is there already."""
-    statement = (
-        insert(listed_accounts)
-        .values(
-            account_id=row.account_id,
-            reason=row.reason,
-            listed_by=row.listed_by,
-            listed_at=row.listed_at,
-        )
-        .on_conflict_do_nothing()
-        .returning(listed_accounts.c.account_id)
-    )
-    return (await session.execute(statement)).first() is not None
-
-
-async def delete_listed(session: Session, account_id: str) -> ListedRow | None:
-    """Take the account off the black list; None where it is not there."""
-    statement = (
-        delete(listed_accounts)
-        .where(listed_accounts.c.account_id == account_id)
-        .returning(*listed_accounts.c)
-    )
-    row = (await session.execute(statement)).first()
-    return None if row is None else _listed(row)
-
-
-async def listed_page(session: Session, *, after: str | None, limit: int) -> list[ListedRow]:
-    statement = select(listed_accounts).order_by(listed_accounts.c.account_id).limit(limit)
-    if after is not None:
-        statement = statement.where(listed_accounts.c.account_id > after)
-    return [_listed(row) for row in (await session.execute(statement)).all()]
-
-
-def _listed(row: Any) -> ListedRow:
-    return ListedRow(row.account_id, row.reason, row.listed_by, row.listed_at)
 
 
 def _decision(row: Any) -> StoredDecision:

@@ -6,7 +6,7 @@
 import logging
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -17,13 +17,15 @@ from services.risk.cases import domain as cases
 from services.risk.cases.domain import Case
 from services.risk.domain import reference_value_minor
 from services.risk.features import Windows
+from services.risk.lists import repository as list_entries
+from services.risk.lists import service as listing
+from services.risk.lists.domain import Entry
 from services.risk.policies.active import ActivePolicies
 from services.risk.policies.facts import hour_of
 from services.risk.policies.reasons import REASONS
-from services.risk.repository import ListedRow, StoredDecision
+from services.risk.repository import StoredDecision
 from services.risk.scoring import FraudModel
 from services.risk.windows import SeenPayment, in_ms
-from shared.contracts.events.audit import StaffActed
 from shared.contracts.events.risk import DecisionMade
 from shared.contracts.http import risk as contract
 from shared.contracts.values import Localized
@@ -94,12 +96,12 @@ async def decide_payment(
     _check(body, caller=caller, now=now)
     digest = body_hash(body)
     before = await repository.before_decision(
-        session, decision_id=body.decision_id, payee=body.creditor_account
+        session, decision_id=body.decision_id, names=_names(body), now=now
     )
     if before.known is not None:
         return _reply(_same(before.known, digest))
     await engine.policies.follow(session, before.policy_revision)
-    made = _make(engine, body=body, digest=digest, payee_listed=before.payee_listed, now=now)
+    made = _make(engine, body=body, digest=digest, lists=before.lists, now=now)
     told = outbox.parameters(source=SOURCE, now=now, events=[_event(made)])
     case = _case(made, body) if made.outcome == "review" else None
     if not await repository.insert_decision(session, made, told=told, case=case):
@@ -142,30 +144,48 @@ async def list_account(
     session: Session, *, body: contract.ListAccount, caller: Caller, now: datetime
 ) -> contract.ListedAccount:
     """Put an account on the black list. Raises AccountListed."""
-    row = ListedRow(body.account_id, body.reason, caller.staff_id or caller.service, now)
-    if not await repository.insert_listed(session, row):
-        raise AccountListed(field="account_id", expected="an account that is not listed yet")
-    await _audit(session, caller, action="account.list", row=row, reason=body.reason, now=now)
-    return _listed(row)
+    staff = caller.staff_id or caller.service
+    entry = Entry("black", "account", body.account_id, body.reason, staff, now)
+    try:
+        await listing.add(
+            session, entry=entry, caller=caller, action="account.list", subject=body.account_id
+        )
+    except listing.EntryExists as error:
+        expected = "an account that is not listed yet"
+        raise AccountListed(field="account_id", expected=expected) from error
+    return _listed(entry)
 
 
 async def unlist_account(
     session: Session, *, account_id: str, reason: str, caller: Caller, now: datetime
 ) -> contract.ListedAccount:
     """Take an account off the black list; what was listed. Raises AccountNotListed."""
-    row = await repository.delete_listed(session, account_id)
-    if row is None:
-        raise AccountNotListed(f"Account {account_id} is not on the black list")
-    await _audit(session, caller, action="account.unlist", row=row, reason=reason, now=now)
-    return _listed(row)
+    try:
+        entry = await listing.remove(
+            session,
+            name="black",
+            kind="account",
+            value=account_id,
+            reason=reason,
+            caller=caller,
+            now=now,
+            action="account.unlist",
+            subject=account_id,
+        )
+    except listing.EntryNotFound as error:
+        raise AccountNotListed(f"Account {account_id} is not on the black list") from error
+    return _listed(entry)
 
 
 async def listed_accounts(
-    session: Session, *, after: str | None, limit: int
+    session: Session, *, after: str | None, now: datetime, limit: int
 ) -> contract.ListedAccounts:
-    """The black list in the order of account numbers, `limit` a page."""
-    rows = await repository.listed_page(session, after=after, limit=limit)
-    return contract.ListedAccounts(items=[_listed(row) for row in rows])
+    """The black-listed accounts in the order of their numbers, `limit` a page."""
+    place = None if after is None else ("account", after, "black")
+    found = await list_entries.page(
+        session, name="black", kind="account", after=place, now=now, limit=limit
+    )
+    return contract.ListedAccounts(items=[_listed(entry) for entry in found])
 
 
 def _check(body: contract.DecidePayment, *, caller: Caller, now: datetime) -> None:
@@ -181,12 +201,24 @@ def _check(body: contract.DecidePayment, *, caller: Caller, now: datetime) -> No
         raise InvalidRequest(field="at", expected="a time that is not in the future")
 
 
+def _names(body: contract.DecidePayment) -> dict[str, str | None]:
+    """Whom a payment names, by the role in which the lists are asked about them."""
+    return {
+        "payee": body.creditor_account,
+        "account": body.debtor_account,
+        "customer": body.customer_id,
+        "device": body.device_id,
+        "ip": body.ip_address,
+        "merchant": body.merchant_id,
+    }
+
+
 def _make(
     engine: Engine,
     *,
     body: contract.DecidePayment,
     digest: bytes,
-    payee_listed: bool,
+    lists: Mapping[str, str | None],
     now: datetime,
 ) -> StoredDecision:
     """Decide in memory: counts the payment into the windows, and touches nothing else."""
@@ -215,7 +247,7 @@ def _make(
         "at_ms": payment.at_ms,
         "hour": hour_of(payment.at_ms),
         "degraded": degraded,
-        "lists": {"payee": "black" if payee_listed else None},
+        "lists": dict(lists),
         "model": _thresholds(model),
     }
     policy, flags = engine.policies.of(PRODUCT)
@@ -342,24 +374,10 @@ def _case(made: StoredDecision, body: contract.DecidePayment) -> Case:
     )
 
 
-def _listed(row: ListedRow) -> contract.ListedAccount:
+def _listed(entry: Entry) -> contract.ListedAccount:
     return contract.ListedAccount(
-        account_id=row.account_id,
-        reason=row.reason,
-        listed_by=row.listed_by,
-        listed_at=row.listed_at,
+        account_id=entry.value,
+        reason=entry.reason,
+        listed_by=entry.listed_by,
+        listed_at=entry.listed_at,
     )
-
-
-async def _audit(
-    session: Session, caller: Caller, *, action: str, row: ListedRow, reason: str, now: datetime
-) -> None:
-    event = StaffActed(
-        service=SOURCE,
-        staff_id=caller.staff_id or caller.service,
-        action=action,
-        subject=row.account_id,
-        reason=reason,
-        at=now,
-    )
-    await outbox.add(session, source=SOURCE, now=now, events=[event])
