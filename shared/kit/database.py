@@ -132,7 +132,12 @@ async def _told_when_away(
         raise
 
 
-_OF_A_DATABASE = (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError)
+_OF_A_DATABASE = (
+    SQLAlchemyError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+)
 #: `sqlalchemy.exc.TimeoutError`: no pooled connection came free in time.
 _AWAY = (
     OSError,
@@ -143,6 +148,7 @@ _AWAY = (
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
 )
 
 

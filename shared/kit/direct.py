@@ -130,7 +130,10 @@ class DirectSession:
         arguments = plan.arguments(parameters or {})
         try:
             records = await self._connection.fetch(plan.sql, *arguments)
-        except OSError as error:
+        except (OSError, asyncpg.InternalClientError) as error:
+            # Also a connection that was cut off amid an answer and does not know where it is:
+            # this statement was not sent, and no later one may be.
+            self._connection.terminate()
             raise Unavailable("The database is not available") from error
         return DirectRows(plan.rows(records))
 

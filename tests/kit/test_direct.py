@@ -1,8 +1,10 @@
 """Statements that stand alone answer as the same statements in a transaction do."""
 
 from datetime import UTC, datetime
+from typing import cast
 from uuid import UUID
 
+import asyncpg
 import pytest
 from sqlalchemy import (
     ARRAY,
@@ -13,16 +15,20 @@ from sqlalchemy import (
     Text,
     Uuid,
     bindparam,
-    cast,
     literal,
     select,
     text,
     union_all,
 )
+from sqlalchemy import (
+    cast as sql_cast,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.exc import MultipleResultsFound, NoResultFound
 
-from shared.kit.database import Database
+from shared.kit.database import Database, is_connection_loss
+from shared.kit.direct import Connection, DirectSession
+from shared.kit.problems import Unavailable
 
 VALUES = {
     "id": UUID(int=7),
@@ -43,7 +49,7 @@ TYPES = {
     "missing": Text(),
 }
 EVERYTHING = select(
-    *(cast(bindparam(name, type_=kind), kind).label(name) for name, kind in TYPES.items()),
+    *(sql_cast(bindparam(name, type_=kind), kind).label(name) for name, kind in TYPES.items()),
     literal(True, Boolean).label("fixed"),
 )
 TWO = union_all(select(literal(1).label("n")), select(literal(2).label("n")))
@@ -87,3 +93,27 @@ class TestStatement:
         async with database.statement() as session:
             with pytest.raises(TypeError, match="expanding"):
                 await session.execute(statement)
+
+
+class CutOff:
+    """A connection as the driver leaves it where an answer was cut off: it refuses all."""
+
+    def __init__(self) -> None:
+        self.is_open = True
+
+    async def fetch(self, *_: object) -> list[object]:
+        raise asyncpg.InternalClientError("cannot switch to state 15; another operation is on")
+
+    def terminate(self) -> None:
+        self.is_open = False
+
+
+class TestConnection:
+    async def test_that_lost_its_place_is_closed_and_told_as_unavailable(self):
+        connection = CutOff()
+        with pytest.raises(Unavailable):
+            await DirectSession(cast(Connection, connection)).execute(NONE)
+        assert not connection.is_open
+
+    def test_that_lost_its_place_is_a_lost_one_inside_a_transaction_too(self):
+        assert is_connection_loss(asyncpg.InternalClientError())
