@@ -34,26 +34,29 @@ def respond(outcome: Outcome, *, browser: Browser, secure: bool) -> Response:
             response = RedirectResponse(outcome.url, status_code=303, headers=dict(HEADERS))
         case Page():
             response = _render(outcome, browser)
-    options = {"path": "/desk", "secure": secure, "httponly": True}
+    name = cookie_name(secure=secure)
     if outcome.cookie == "":
-        response.delete_cookie(cookie_name(secure=secure), samesite="strict", **options)  # type: ignore[arg-type]
+        response.delete_cookie(name, path="/desk", secure=secure, httponly=True, samesite="strict")
     elif outcome.cookie is not None:
         # No script reads it, no other site sends it, and it ends with the browser.
-        response.set_cookie(
-            cookie_name(secure=secure),
-            outcome.cookie,
-            samesite="strict",
-            **options,  # type: ignore[arg-type]
-        )
+        _keep(response, name, outcome.cookie, secure=secure)
     if browser.asked("lang") in {"zh", "en"}:
-        response.set_cookie(
-            LANGUAGE_COOKIE,
-            browser.lang,
-            max_age=YEAR_S,
-            samesite="strict",
-            **options,  # type: ignore[arg-type]
-        )
+        _keep(response, LANGUAGE_COOKIE, browser.lang, secure=secure, max_age_s=YEAR_S)
     return response
+
+
+def _keep(
+    response: Response, name: str, value: str, *, secure: bool, max_age_s: int | None = None
+) -> None:
+    response.set_cookie(
+        name,
+        value,
+        max_age=max_age_s,
+        path="/desk",
+        secure=secure,
+        httponly=True,
+        samesite="strict",
+    )
 
 
 def _render(page: Page, browser: Browser) -> HTMLResponse:

@@ -1,4 +1,4 @@
-"""The pages of policies: a threshold changed, tested, approved by another, in force, rolled back."""
+"""The pages of policies: a threshold changed, tested, approved by another, in force, and back."""
 
 import re
 
