@@ -1,4 +1,4 @@
-"""Feeds the windows from the bus: every replica reads every payment, alone and from the start.
+"""Feeds windows and rings from the bus: every replica reads all, alone and from the start.
 
 There is no inbox: the windows live in memory and count a payment once by its id. A start reads
 their snapshot and then the tail of the bus, or, without one that is sound, the bus from its
@@ -24,9 +24,11 @@ from services.risk import snapshots
 from services.risk.cases.consumers import SUBSCRIPTIONS as CASES
 from services.risk.domain import reference_value_minor
 from services.risk.features import Windows
+from services.risk.rings.domain import Rings
 from services.risk.windows import SeenPayment, in_ms
 from shared.contracts.events.envelope import Event
-from shared.contracts.events.payments import PaymentEvent, PaymentReceived
+from shared.contracts.events.payments import PaymentReceived
+from shared.contracts.events.risk import DecisionLabelled
 from shared.contracts.values import MAX_AMOUNT_MINOR
 from shared.kit import metrics
 from shared.kit.bus.port import Bus, Reader, Record
@@ -41,6 +43,8 @@ BATCH = 200
 #: Nobody waits for a decision while the windows are built.
 REBUILD_BATCH = 2_000
 POLL_TIMEOUT_S = 1.0
+#: Once a day rings lose what too many share by now.
+RINGS_EVERY_S = 86_400.0
 
 
 class Unreadable(ValueError):
@@ -83,14 +87,26 @@ def seen(data: Mapping[str, Any]) -> SeenPayment:
     )
 
 
-def on_payment_received(windows: Windows, data: Mapping[str, Any]) -> None:
+def on_payment_received(windows: Windows, rings: Rings, data: Mapping[str, Any]) -> None:
     """An attempt counts, whatever becomes of it."""
-    windows.observe(seen(data))
+    payment = seen(data)
+    windows.observe(payment)
+    if payment.device_id is not None:
+        rings.link(payment.customer_id, ("device", payment.device_id))
 
 
+def on_decision_labelled(_: Windows, rings: Rings, data: Mapping[str, Any]) -> None:
+    """Whose decision turned out to be fraud is known fraud; another label takes it back."""
+    told = DecisionLabelled.model_validate(data)
+    is_fraud = told.label == "fraud"
+    rings.flag(told.customer_id, cause=str(told.decision_id), is_fraud=is_fraud)
+
+
+Handler = Callable[[Windows, Rings, Mapping[str, Any]], None]
 #: Which function handles which event; broadcast, so each replica handles all of them.
-BROADCAST: dict[type[PaymentEvent], Callable[[Windows, Mapping[str, Any]], None]] = {
+BROADCAST: dict[type[Event], Handler] = {
     PaymentReceived: on_payment_received,
+    DecisionLabelled: on_decision_labelled,
 }
 _BY_TYPE = {kind.__name__: (kind, handle) for kind, handle in BROADCAST.items()}
 
@@ -111,13 +127,22 @@ class Keeping:
 class Feed:
     """Keeps `windows` up to date with the bus, and with `keeping` their snapshot with them."""
 
-    def __init__(self, *, windows: Windows, bus: Bus, keeping: Keeping | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        windows: Windows,
+        bus: Bus,
+        rings: Rings | None = None,
+        keeping: Keeping | None = None,
+    ) -> None:
         self._windows = windows
+        self._rings = Rings() if rings is None else rings
         self._bus = bus
         self._keeping = keeping
         self._offsets: dict[tuple[str, int], int] = {}
         self._kept_at = -math.inf
         self._writing: asyncio.Task[None] | None = None
+        self._rings_at = time.monotonic()
         self._at_end: float | None = None
         self.caught_up = False
 
@@ -151,7 +176,8 @@ class Feed:
             return
         try:
             began = time.monotonic()
-            kept = snapshots.read(self._keeping.path, self._windows, bus=self._keeping.bus)
+            path, bus = self._keeping.path, self._keeping.bus
+            kept = snapshots.read(path, self._windows, self._rings, bus=bus)
             self._offsets = kept
             took_ms = int((time.monotonic() - began) * 1000)
             log.info("windows.restored", extra=self._windows.size() | {"took_ms": took_ms})
@@ -165,6 +191,7 @@ class Feed:
         except ValueError as error:
             log.warning("windows.snapshot_refused", extra={"cause": str(error)})
             self._windows.clear()
+            self._rings.clear()
             self._offsets = {}
             return await self._bus.reader(topics=topics(), since=None)
 
@@ -180,6 +207,10 @@ class Feed:
                 log.info("windows.rebuilt", extra=self._windows.size())
         # a backlog must not keep decisions waiting
         await asyncio.sleep(0)
+        if time.monotonic() - self._rings_at >= RINGS_EVERY_S:
+            self._rings_at = time.monotonic()
+            for _ in self._rings.rebuilt():
+                await asyncio.sleep(0)
         if self._keeping and self.caught_up and self._is_due(self._keeping):
             self._kept_at = time.monotonic()
             self._writing = asyncio.create_task(self._keep(self._keeping), name="snapshot")
@@ -193,7 +224,9 @@ class Feed:
         path, offsets = keeping.path, dict(self._offsets)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            writing = snapshots.written(self._windows, path, offsets=offsets, bus=keeping.bus)
+            writing = snapshots.written(
+                self._windows, self._rings, path, offsets=offsets, bus=keeping.bus
+            )
             with closing(writing) as steps:
                 for _ in steps:
                     await asyncio.sleep(0)
@@ -204,7 +237,7 @@ class Feed:
 
     def apply(self, records: Sequence[Record]) -> None:
         """Count each payment once; one that cannot be read does not stop the rest."""
-        applied: Counter[type[PaymentEvent]] = Counter()
+        applied: Counter[type[Event]] = Counter()
         for record in records:
             self._offsets[(record.topic, record.partition)] = record.offset + 1
             value = record.value
@@ -216,7 +249,7 @@ class Feed:
                 found = _BY_TYPE.get(envelope["type"])
                 if found is not None:
                     kind, handle = found
-                    handle(self._windows, envelope["data"])
+                    handle(self._windows, self._rings, envelope["data"])
                     applied[kind] += 1
             except (ValueError, KeyError, TypeError, AttributeError) as error:
                 log.warning(

@@ -18,6 +18,7 @@ from services.risk.lists import api as lists_api
 from services.risk.policies import api as policies_api
 from services.risk.policies.active import ActivePolicies, following
 from services.risk.policies.back_tests.service import back_testing
+from services.risk.rings.domain import Rings
 from services.risk.scoring import FraudModel, ModelRefused
 from services.risk.service import Engine
 from services.risk.settings import RiskSettings
@@ -61,11 +62,13 @@ def resources(settings: RiskSettings) -> Resources:
             yield
             return
         windows = Windows()
-        feed = Feed(windows=windows, bus=context.bus, keeping=keeping_of(settings))
+        rings = Rings()
+        feed = Feed(windows=windows, rings=rings, bus=context.bus, keeping=keeping_of(settings))
         policies = context.resources["policies"] = ActivePolicies()
         context.resources["engine"] = Engine(
             policies=policies,
             windows=windows,
+            rings=rings,
             windows_age_ms=feed.age_ms,
             model=load_model(settings.artifacts_dir),
             behind_after_ms=int(settings.windows_behind_after_s * 1000),

@@ -24,6 +24,7 @@ from services.risk.policies.active import ActivePolicies
 from services.risk.policies.facts import hour_of
 from services.risk.policies.reasons import REASONS
 from services.risk.repository import StoredDecision
+from services.risk.rings.domain import Rings
 from services.risk.scoring import FraudModel
 from services.risk.windows import SeenPayment, in_ms
 from shared.contracts.events.risk import DecisionMade
@@ -73,6 +74,7 @@ class Engine:
 
     policies: ActivePolicies
     windows: Windows
+    rings: Rings
     windows_age_ms: Callable[[], int | None]
     model: FraudModel | None
     behind_after_ms: int
@@ -236,6 +238,9 @@ def _make(
         merchant_id=body.merchant_id,
     )
     features = engine.windows.measure(payment)
+    if payment.device_id is not None:
+        engine.rings.link(payment.customer_id, ("device", payment.device_id))
+    ring = engine.rings.ring(payment.customer_id)
     windows_age_ms = engine.windows_age_ms()
     degraded = []
     if windows_age_ms is None or windows_age_ms > engine.behind_after_ms:
@@ -248,6 +253,7 @@ def _make(
         "hour": hour_of(payment.at_ms),
         "degraded": degraded,
         "lists": dict(lists),
+        "ring": {"size": ring.size, "fraud_distance": ring.fraud_distance},
         "model": _thresholds(model),
     }
     policy, flags = engine.policies.of(PRODUCT)

@@ -1,4 +1,4 @@
-"""A snapshot of the windows: one file, with the places on the bus up to which it counts.
+"""A snapshot of the windows and rings: one file, with the places on the bus up to which it counts.
 
 It is written a slice at a time while payments go on being counted. What comes in meanwhile may
 be in the file or not: the bus brings it again after the places, and a payment counts once. So a
@@ -17,9 +17,10 @@ from collections.abc import Generator, Mapping
 from pathlib import Path
 
 from services.risk.features.measuring import ENTITIES, CustomerWindow, Windows
+from services.risk.rings.domain import Rings
 from services.risk.windows import Window, mark_of, order_of
 
-FORMAT = 1
+FORMAT = 2
 #: Keys that are written between two looks at what else there is to do.
 SLICE = 250
 
@@ -45,7 +46,7 @@ def _form(windows: Windows, bus: str) -> dict[str, object]:
 
 
 def written(
-    windows: Windows, path: Path, *, offsets: Offsets, bus: str
+    windows: Windows, rings: Rings, path: Path, *, offsets: Offsets, bus: str
 ) -> Generator[int, None, None]:
     """Writes the file in slices, each a step of the iterator (keys written so far).
 
@@ -73,6 +74,12 @@ def written(
                     done += len(rows)
                     yield done
                 put(_COUNT.pack(0))
+            for told in (list(rings.edges()), list(rings.flags())):
+                for start in range(0, len(told), SLICE):
+                    line = json.dumps(told[start : start + SLICE]).encode()
+                    put(_COUNT.pack(len(line)) + line)
+                    yield done
+                put(_COUNT.pack(0))
             file.write(digest.digest())
             file.flush()
             os.fsync(file.fileno())
@@ -81,10 +88,10 @@ def written(
         part.unlink(missing_ok=True)
 
 
-def read(path: Path, windows: Windows, *, bus: str) -> dict[tuple[str, int], int]:
-    """Fills empty windows from the file; the places from which the bus is to be read.
+def read(path: Path, windows: Windows, rings: Rings, *, bus: str) -> dict[tuple[str, int], int]:
+    """Fills empty windows and rings from the file; the places from which to read the bus.
 
-    Raises SnapshotRefused; the windows are as empty as before.
+    Raises SnapshotRefused; both are as empty as before.
     """
     try:
         content = path.read_bytes()
@@ -99,9 +106,10 @@ def read(path: Path, windows: Windows, *, bus: str) -> dict[tuple[str, int], int
         offsets = {(topic, partition): offset for topic, partition, offset in head.pop("offsets")}
         if head != _form(windows, bus):
             raise SnapshotRefused("of another version, other limits or another bus")
-        _filled(windows, content, line + 1)
+        _linked(rings, content, _filled(windows, content, line + 1))
     except (ValueError, KeyError, TypeError, struct.error) as error:
         windows.clear()
+        rings.clear()
         raise SnapshotRefused(f"not of this form: {type(error).__name__}") from error
     return offsets
 
@@ -127,7 +135,8 @@ def _packed(key: str, window: Window) -> bytes:
     return b"".join(parts)
 
 
-def _filled(windows: Windows, content: bytes, at: int) -> None:
+def _filled(windows: Windows, content: bytes, at: int) -> int:
+    """Where the rings begin."""
     for place, (kept, layout) in enumerate(zip(windows.kept, windows.layouts, strict=True)):
         kind = CustomerWindow if ENTITIES[place] == "customer" else Window
         while True:
@@ -140,6 +149,22 @@ def _filled(windows: Windows, content: bytes, at: int) -> None:
                 key, at = _unpacked(window, content, at)
                 window.mark = mark_of(key)
                 kept[key] = window
+    return at
+
+
+def _linked(rings: Rings, content: bytes, at: int) -> None:
+    for is_edge in (True, False):
+        while True:
+            (length,) = _COUNT.unpack_from(content, at)
+            at += _COUNT.size + length
+            if not length:
+                break
+            for one, other in json.loads(content[at - length : at]):
+                if is_edge:
+                    rings.link(one, (other[0], other[1]))
+                else:
+                    node = one if isinstance(one, str) else (one[0], one[1])
+                    rings.flag(node, cause=other, is_fraud=True)
 
 
 def _unpacked(window: Window, content: bytes, at: int) -> tuple[str, int]:

@@ -41,7 +41,7 @@ TOPICS: tuple[Topic, ...] = (
     Topic("payments.review.v1", ("payments",), ("risk",), "payment_id", 365),
     Topic("risk.decision.v1", ("risk",), (), "customer_id", 365),
     Topic("risk.case.v1", ("risk",), ("payments",), "decision_id", 365),
-    Topic("risk.label.v1", ("risk",), (), "decision_id", None),
+    Topic("risk.label.v1", ("risk",), ("risk",), "decision_id", None),
     Topic("advisor.assessment.v1", ("advisor",), ("profiles",), "customer_id", None),
 )
 

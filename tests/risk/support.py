@@ -12,6 +12,7 @@ import httpx
 
 from shared.contracts.events.envelope import Envelope
 from shared.contracts.events.payments import PaymentReceived
+from shared.contracts.events.risk import DecisionLabelled
 from shared.kit.bus.port import Message
 from shared.kit.bus.postgres import PostgresBus
 from shared.kit.clock import new_id
@@ -73,7 +74,7 @@ def received(body: dict[str, Any]) -> PaymentReceived:
     )
 
 
-def message(event: PaymentReceived) -> Message:
+def message(event: PaymentReceived | DecisionLabelled) -> Message:
     envelope = Envelope(
         id=new_id(),
         source="payments",

@@ -1,11 +1,14 @@
 """The windows of a running service: fed from the bus, rebuilt at start, flagged when behind."""
 
+import json
 import shutil
 from pathlib import Path
+from uuid import UUID
 
 from services.risk import scoring
 from services.risk.consumers import Feed
 from services.risk.features import Windows
+from shared.contracts.events.risk import DecisionLabelled
 from shared.kit.bus.port import Record
 from shared.kit.bus.postgres import PostgresBus
 from shared.kit.clock import new_id
@@ -28,6 +31,36 @@ ARTIFACTS = Path(scoring.__file__).parent / "artifacts"
 
 async def features_of(bank: Bank, made: dict) -> dict[str, float | None]:
     return dict((await record(bank, made["decision_id"]))["features"])
+
+
+async def ring_of(bank: Bank, made: dict) -> dict:
+    """What the decision saw of its customer's ring."""
+    connection = await bank.connect("risk")
+    try:
+        found = await connection.fetchval(
+            "SELECT facts ->> 'ring' FROM decisions WHERE decision_id = $1", made["decision_id"]
+        )
+    finally:
+        await connection.close()
+    return json.loads(found)
+
+
+async def label(bank: Bank, body: dict, word: str) -> None:
+    """Tell on the bus what became of a decision."""
+    told = DecisionLabelled(
+        decision_id=UUID(body["decision_id"]),
+        customer_id=body["customer_id"],
+        product="payment",
+        label=word,
+        source="staff",
+        author="s-tester",
+        at=NOON,
+    )
+    bus = PostgresBus(bank.credentials["bus"].dsn, application="test")
+    try:
+        await bus.publish([message(told)])
+    finally:
+        await bus.close()
 
 
 class TestFeed:
@@ -91,6 +124,33 @@ class TestFeed:
         )
         assert {n for n, size in windows.size().items() if size} == {"customer", "account", "payee"}
         await bus.close()
+
+
+class TestRings:
+    async def test_join_customers_by_device_and_know_how_far_fraud_is(
+        self, bank: Bank, unique: str
+    ):
+        shared = {"device_id": f"device-{unique}"}
+        mule = payment(unique, customer_id=f"mule-{unique}", **shared)
+        async with bank.client("risk") as risk:
+            made = await decided(risk, bank, mule)
+            assert await ring_of(bank, made) == {"size": 1, "fraud_distance": None}
+            made = await decided(risk, bank, payment(unique, **shared))
+            assert await ring_of(bank, made) == {"size": 2, "fraud_distance": None}
+            await label(bank, mule, "fraud")
+
+            async def near() -> bool:
+                made = await decided(risk, bank, payment(unique))
+                return await ring_of(bank, made) == {"size": 2, "fraud_distance": 2}
+
+            await eventually(near)
+            await label(bank, mule, "honest")
+
+            async def cleared() -> bool:
+                made = await decided(risk, bank, payment(unique))
+                return await ring_of(bank, made) == {"size": 2, "fraud_distance": None}
+
+            await eventually(cleared)
 
 
 class TestDegraded:

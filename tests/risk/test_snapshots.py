@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from services.risk import snapshots
 from services.risk.features import Windows
+from services.risk.rings.domain import Rings
 from services.risk.snapshots import SnapshotRefused
 from services.risk.windows import Limits, SeenPayment
 from tests.bank import Bank, eventually
@@ -18,7 +19,7 @@ OFFSETS = {("payments.payment.v1", 0): 7, ("payments.payment.v1", 3): 12}
 
 
 def write(windows: Windows, path: Path) -> None:
-    for _ in snapshots.written(windows, path, offsets=OFFSETS, bus="postgres"):
+    for _ in snapshots.written(windows, Rings(), path, offsets=OFFSETS, bus="postgres"):
         pass
 
 
@@ -47,7 +48,7 @@ class TestSnapshot:
                 kept.observe(entry)
         write(kept, path)
         restored = Windows()
-        assert snapshots.read(path, restored, bus="postgres") == OFFSETS
+        assert snapshots.read(path, restored, Rings(), bus="postgres") == OFFSETS
         # what was counted while the file was written comes a second time
         for entry in arrivals[overlap:]:
             restored.observe(entry)
@@ -58,10 +59,10 @@ class TestSnapshot:
     def test_holds_what_comes_in_while_it_is_written(self, tmp_path: Path) -> None:
         windows, path = filled(), tmp_path / "windows.snapshot"
         later = SeenPayment("late", "c9", "a9", "x", 5, NOON_MS + 99)
-        for _ in snapshots.written(windows, path, offsets=OFFSETS, bus="postgres"):
+        for _ in snapshots.written(windows, Rings(), path, offsets=OFFSETS, bus="postgres"):
             windows.observe(later)
         restored = Windows()
-        snapshots.read(path, restored, bus="postgres")
+        snapshots.read(path, restored, Rings(), bus="postgres")
         assert_same(restored.measure(later), windows.measure(later))
         assert list(tmp_path.iterdir()) == [path]
 
@@ -76,8 +77,22 @@ class TestSnapshot:
         path.write_bytes(content)
         windows = Windows()
         with pytest.raises(SnapshotRefused):
-            snapshots.read(path, windows, bus="postgres")
+            snapshots.read(path, windows, Rings(), bus="postgres")
         assert set(windows.size().values()) == {0}
+
+    def test_carries_the_rings(self, tmp_path: Path) -> None:
+        path, rings, restored = tmp_path / "windows.snapshot", Rings(), Rings()
+        for i in range(600):
+            rings.link(f"c{i}", ("device", f"d{i // 2}"))
+        rings.flag("c1", cause="one", is_fraud=True)
+        rings.flag(("device", "d2"), cause="two", is_fraud=True)
+        for _ in snapshots.written(Windows(), rings, path, offsets=OFFSETS, bus="postgres"):
+            pass
+        snapshots.read(path, Windows(), restored, bus="postgres")
+        assert list(restored.edges()) == list(rings.edges())
+        assert list(restored.flags()) == list(rings.flags())
+        assert restored.ring("c0") == rings.ring("c0")
+        assert (restored.ring("c0").size, restored.ring("c0").fraud_distance) == (2, 2)
 
     def test_cut_short_or_absent_is_refused(self, tmp_path: Path) -> None:
         path = tmp_path / "windows.snapshot"
@@ -86,17 +101,17 @@ class TestSnapshot:
         for length in (0, 5, len(content) // 2, len(content) - 1):
             path.write_bytes(content[:length])
             with pytest.raises(SnapshotRefused):
-                snapshots.read(path, Windows(), bus="postgres")
+                snapshots.read(path, Windows(), Rings(), bus="postgres")
         with pytest.raises(SnapshotRefused, match="not readable"):
-            snapshots.read(tmp_path / "none", Windows(), bus="postgres")
+            snapshots.read(tmp_path / "none", Windows(), Rings(), bus="postgres")
 
     def test_of_other_limits_or_another_bus_is_refused(self, tmp_path: Path) -> None:
         path = tmp_path / "windows.snapshot"
         write(filled(), path)
         with pytest.raises(SnapshotRefused, match="another"):
-            snapshots.read(path, Windows(), bus="kafka")
+            snapshots.read(path, Windows(), Rings(), bus="kafka")
         with pytest.raises(SnapshotRefused, match="another"):
-            snapshots.read(path, Windows(Limits(entries=9)), bus="postgres")
+            snapshots.read(path, Windows(Limits(entries=9)), Rings(), bus="postgres")
 
 
 class TestStart:
