@@ -14,7 +14,9 @@ from deploy.chaos.victims import Victim
 from deploy.local.bus import bus_environment
 from gateway.consumers import SUBSCRIPTIONS as GATEWAY
 from services.identity.consumers import SUBSCRIPTIONS as IDENTITY
+from services.payments.consumers import SUBSCRIPTIONS as PAYMENTS
 from services.profiles.consumers import SUBSCRIPTIONS as PROFILES
+from services.risk.cases.consumers import SUBSCRIPTIONS as RISK
 from shared.contracts.topics import SERVICES
 from shared.kit.bus.port import Bus
 from shared.kit.bus.select import open_bus
@@ -29,7 +31,7 @@ QUIET_WITHIN_S = 120.0
 #: A part that died is started again after half a second; on a busy machine that takes its time.
 PAYS_AGAIN_WITHIN_S = 90.0
 #: Every group that consumes. Risk reads without one: each replica of it counts all.
-CONSUMERS = (GATEWAY, IDENTITY, PROFILES)
+CONSUMERS = (GATEWAY, IDENTITY, PAYMENTS, PROFILES, RISK)
 MOST_LISTED = 20
 
 

@@ -1,14 +1,9 @@
 """Cases, their history, labels that nobody can change, and the sessions of the desk."""
 
-from pathlib import Path
-
 from alembic import op
 
-revision = "0005"
-# Whatever number comes before it: the parts of risk are built side by side.
-down_revision = max(
-    path.name[:4] for path in Path(__file__).parent.glob("0*.py") if path.name[:4] < revision
-)
+revision = "0004"
+down_revision = "0003"
 
 STATEMENTS = (
     """
