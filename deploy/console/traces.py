@@ -61,7 +61,8 @@ def rows_of(spans: Sequence[Span]) -> tuple[list[Row], float]:
     if not spans:
         return [], 0.0
     begin = min(span.start for span in spans)
-    total_ms = max(1.0, *(_ms(span.end - begin) for span in spans))
+    # Not from the ends: those are whole microseconds, and a bar would be longer than the whole.
+    total_ms = max(1.0, *(_ms(span.start - begin) + span.duration_ms for span in spans))
     rows = []
     for span, depth in _in_order(spans):
         offset_ms = _ms(span.start - begin)

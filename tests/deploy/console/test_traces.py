@@ -4,7 +4,7 @@ import json
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from deploy.console.app import ticks
@@ -60,6 +60,7 @@ class TestRowsOf:
                 assert row.depth == 0
 
     @given(spans=traces())
+    @example(spans=[span("0", ms=1.3125)])
     def test_draws_every_bar_inside_the_whole(self, spans: list[Span]) -> None:
         rows, total_ms = rows_of(spans)
         assert total_ms >= 1
