@@ -202,12 +202,6 @@ class Relay:
         return mine
 
 
-async def waiting(session: Session) -> int:
-    """How many rows are not published yet."""
-    statement = select(func.count()).select_from(outbox).where(outbox.c.published_at.is_(None))
-    return int((await session.execute(statement)).scalar_one())
-
-
 async def forget_published(session: Session, *, now: datetime, keep_days: int) -> int:
     """Delete a bounded number of rows that were published longer ago; how many they were."""
     old = (

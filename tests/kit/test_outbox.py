@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import ClassVar
 
 import pytest
+from sqlalchemy import text
 
 from shared.contracts.events.envelope import Envelope
 from shared.kit import outbox, tracing
@@ -18,6 +19,8 @@ from tests.bank import eventually
 from tests.kit.consuming import consuming
 from tests.kit.proxy import Proxy
 from tests.kit.support import ROOT, SERVICE, Counted, Kit, Stream, everything
+
+WAITING = text("SELECT count(*) FROM outbox WHERE published_at IS NULL")
 
 
 def later() -> datetime:
@@ -82,7 +85,7 @@ async def drained(database: Database) -> None:
 
     async def is_empty() -> bool:
         async with database.transaction() as session:
-            return await outbox.waiting(session) == 0
+            return (await session.execute(WAITING)).scalar_one() == 0
 
     await eventually(is_empty)
 
