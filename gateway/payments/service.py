@@ -49,9 +49,8 @@ async def begin_new(
         consent = await repository.claim_and_reserve(
             session, claim=claim, payee_account=payee_account, currency=currency, now=now
         )
-    except (
-        IntegrityConstraintViolationError
-    ):  # the same key at the same moment, or no such partner any more
+    except IntegrityConstraintViolationError:
+        # The same key at the same moment, or no such partner any more.
         return None
     return None if consent is None else Attempt(claim=claim, consent=consent, wait_s=0, usable=True)
 
