@@ -85,6 +85,8 @@ class TestStart:
     def test_on_a_port_in_use_names_port_and_setting_in_one_line(self, tmp_path: Path) -> None:
         port = free_ports()
         with socket.socket() as taken:
+            # a connection of an earlier bank that the port still remembers is in nobody's way
+            taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             taken.bind(("127.0.0.1", port + 2))
             taken.listen()
             refused = run_module("deploy.local", RUN_DIR=str(tmp_path / "run"), PORT=str(port))
