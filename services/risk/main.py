@@ -13,14 +13,15 @@ from services.risk.cases import service as cases
 from services.risk.consumers import CASES, Feed, Keeping, feeding
 from services.risk.desk import api as desk_api
 from services.risk.desk import service as desk
+from services.risk.engine import Engine
 from services.risk.features import Windows
+from services.risk.lists import accounts_api
 from services.risk.lists import api as lists_api
 from services.risk.policies import api as policies_api
 from services.risk.policies.active import ActivePolicies, following
 from services.risk.policies.back_tests.service import back_testing
 from services.risk.rings.domain import Rings
 from services.risk.scoring import FraudModel, ModelRefused
-from services.risk.service import Engine
 from services.risk.settings import RiskSettings
 from shared.kit.app import Context, Job, Resources, create_app, serve
 
@@ -85,6 +86,7 @@ def build(settings: RiskSettings) -> FastAPI:
         settings,
         routers=[
             api.router,
+            accounts_api.router,
             lists_api.router,
             policies_api.router,
             cases_api.router,
