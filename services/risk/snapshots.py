@@ -20,7 +20,7 @@ from services.risk.features.measuring import ENTITIES, CustomerWindow, Windows
 from services.risk.rings.domain import Rings
 from services.risk.windows import Window, mark_of, order_of
 
-FORMAT = 2
+FORMAT = 3
 #: Keys that are written between two looks at what else there is to do.
 SLICE = 250
 
@@ -159,12 +159,14 @@ def _linked(rings: Rings, content: bytes, at: int) -> None:
             at += _COUNT.size + length
             if not length:
                 break
-            for one, other in json.loads(content[at - length : at]):
+            for told in json.loads(content[at - length : at]):
                 if is_edge:
-                    rings.link(one, (other[0], other[1]))
+                    customer, (kind, value) = told
+                    rings.link(customer, (kind, value))
                 else:
-                    node = one if isinstance(one, str) else (one[0], one[1])
-                    rings.flag(node, cause=other, is_fraud=True)
+                    named, cause, until_ms = told
+                    node = named if isinstance(named, str) else (named[0], named[1])
+                    rings.flag(node, cause=cause, is_fraud=True, until_ms=until_ms)
 
 
 def _unpacked(window: Window, content: bytes, at: int) -> tuple[str, int]:

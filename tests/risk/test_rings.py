@@ -110,3 +110,41 @@ class TestRings:
         taken = [rings.link(f"c{i}", ("device", f"d{i % 2}")) for i in range(9)]
         assert taken == [True] * 5 + [False] * 4
         assert len(rings) == 5
+
+    def test_know_fraud_until_its_cause_lapses(self) -> None:
+        rings = Rings()
+        for customer in ("c0", "c1"):
+            rings.link(customer, ("device", "d"))
+        rings.flag("c1", cause="list", is_fraud=True, until_ms=1_000)
+        assert rings.ring("c0", now_ms=999).fraud_distance == 2
+        assert rings.ring("c0", now_ms=1_000).fraud_distance is None
+        rings.flag("c1", cause="label", is_fraud=True)
+        rings.flag("c1", cause="list", is_fraud=False)
+        assert rings.ring("c0", now_ms=1_000).fraud_distance == 2
+
+
+class TestNearby:
+    @given(edges=edges_st, fraud=st.sampled_from([*CUSTOMERS, *DEVICES]), most=st.integers(1, 14))
+    def test_shows_the_nearest_and_says_how_many_are_hidden(
+        self, edges: list[tuple[str, Identifier]], fraud: str | Identifier, most: int
+    ) -> None:
+        rings = Rings(Caps(glue=3))
+        for customer, device in edges:
+            rings.link(customer, device)
+        rings.flag(fraud, cause="one", is_fraud=True)
+        ways = naive(edges, glue=3, start="c0")
+        found = rings.nearby("c0", most=most)
+        assert found.nodes[0] == "c0"
+        assert len(set(found.nodes)) == len(found.nodes) == min(most, len(ways))
+        steps = [ways[node] for node in found.nodes]
+        assert steps == sorted(ways.values())[:most]
+        assert (found.hidden > 0) is (len(ways) > most)
+        assert {found.nodes[place] for place in found.fraud} == {fraud} & set(found.nodes)
+        shown = {(c, d) for c, d in edges if c in found.nodes and d in found.nodes}
+        drawn = {
+            (one, other) if isinstance(one, str) else (other, one)
+            for one, other in ((found.nodes[a], found.nodes[b]) for a, b in found.edges)
+        }
+        # what is past the cap is not followed, so some of its edges stay undrawn
+        assert drawn <= shown
+        assert len(drawn) >= len(found.nodes) - 1

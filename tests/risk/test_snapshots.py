@@ -85,7 +85,7 @@ class TestSnapshot:
         for i in range(600):
             rings.link(f"c{i}", ("device", f"d{i // 2}"))
         rings.flag("c1", cause="one", is_fraud=True)
-        rings.flag(("device", "d2"), cause="two", is_fraud=True)
+        rings.flag(("device", "d2"), cause="two", is_fraud=True, until_ms=NOON_MS)
         for _ in snapshots.written(Windows(), rings, path, offsets=OFFSETS, bus="postgres"):
             pass
         snapshots.read(path, Windows(), restored, bus="postgres")

@@ -110,7 +110,7 @@ def _make(
     features = engine.windows.measure(payment)
     if payment.device_id is not None:
         engine.rings.link(payment.customer_id, ("device", payment.device_id))
-    ring = engine.rings.ring(payment.customer_id)
+    ring = engine.rings.ring(payment.customer_id, now_ms=in_ms(now))
     windows_age_ms = engine.windows_age_ms()
     degraded = []
     if windows_age_ms is None or windows_age_ms > engine.behind_after_ms:

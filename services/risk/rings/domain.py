@@ -10,9 +10,15 @@ identifiers that have grown past the cap since.
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
 Identifier = tuple[str, str]
 """Kind and value: `("device", "a3f1…")`."""
+Node = str | Identifier
+"""A customer, or an identifier."""
+
+#: A cause that does not lapse.
+FOR_GOOD: Final = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +45,18 @@ class Ring:
     size: int
     fraud_distance: int | None
     shared: int
+
+
+@dataclass(frozen=True, slots=True)
+class Nearby:
+    """Who is around a customer: `nodes` from near to far, the customer first; `edges` are pairs
+    of places in them, `fraud` the places of who is known fraud. `hidden` more were left out.
+    """
+
+    nodes: tuple[Node, ...]
+    edges: tuple[tuple[int, int], ...]
+    fraud: frozenset[int]
+    hidden: int
 
 
 class Components:
@@ -86,7 +104,8 @@ class Rings:
         self._components = Components()
         #: The components that a rebuilding makes, while it does.
         self._fresh: Components | None = None
-        self._fraud: dict[str | Identifier, set[str]] = {}
+        #: Until when each cause counts, in milliseconds since 1970.
+        self._fraud: dict[Node, dict[str, int]] = {}
         self._edges = 0
 
     def __len__(self) -> int:
@@ -114,27 +133,59 @@ class Rings:
                 self._fresh.join(sharing[0], customer)
         return True
 
-    def flag(self, node: str | Identifier, *, cause: str, is_fraud: bool) -> None:
-        """A customer or an identifier is known fraud for a cause, or for that cause no longer."""
+    def flag(self, node: Node, *, cause: str, is_fraud: bool, until_ms: int = FOR_GOOD) -> None:
+        """A customer or an identifier is known fraud for a cause, until then; or for that cause
+        no longer.
+        """
         if is_fraud:
-            self._fraud.setdefault(node, set()).add(cause)
+            self._fraud.setdefault(node, {})[cause] = until_ms
         elif node in self._fraud:
-            self._fraud[node].discard(cause)
+            self._fraud[node].pop(cause, None)
             if not self._fraud[node]:
                 del self._fraud[node]
 
-    def flags(self) -> Iterator[tuple[str | Identifier, str]]:
-        """Who is known fraud, with each cause."""
+    def flags(self) -> Iterator[tuple[Node, str, int]]:
+        """Who is known fraud, with each cause and until when it counts."""
         for node, causes in self._fraud.items():
-            for cause in sorted(causes):
-                yield node, cause
+            for cause, until_ms in sorted(causes.items()):
+                yield node, cause, until_ms
 
-    def ring(self, customer: str) -> Ring:
+    def ring(self, customer: str, *, now_ms: int = 0) -> Ring:
+        """The customer's ring with who counts as known fraud at that time."""
         known = self._identifiers.get(customer, ())
         return Ring(
             size=self._components.size(customer),
-            fraud_distance=self._distance(customer),
+            fraud_distance=self._distance(customer, now_ms),
             shared=max((len(self._customers[one]) for one in known), default=0),
+        )
+
+    def nearby(self, customer: str, *, most: int, now_ms: int = 0) -> Nearby:
+        """The customer's ring as far as `most` nodes go, for people to look at.
+
+        An identifier that too many share is shown and not followed.
+        """
+        places: dict[Node, int] = {customer: 0}
+        edges: dict[tuple[int, int], None] = {}
+        left_out: set[Node] = set()
+        waiting: deque[Node] = deque([customer])
+        while waiting:
+            node = waiting.popleft()
+            for near in self._near(node):
+                if near not in places:
+                    if len(places) >= most:
+                        left_out.add(near)
+                        continue
+                    places[near] = len(places)
+                    waiting.append(near)
+                one, other = sorted((places[node], places[near]))
+                edges[one, other] = None
+        return Nearby(
+            nodes=tuple(places),
+            edges=tuple(edges),
+            fraud=frozenset(
+                place for node, place in places.items() if self._is_fraud(node, now_ms)
+            ),
+            hidden=len(left_out),
         )
 
     def edges(self) -> Iterator[tuple[str, Identifier]]:
@@ -154,15 +205,19 @@ class Rings:
                 yield done
         self._components, self._fresh = fresh, None
 
-    def _distance(self, customer: str) -> int | None:
+    def _is_fraud(self, node: Node, now_ms: int) -> bool:
+        causes = self._fraud.get(node)
+        return causes is not None and any(until_ms > now_ms for until_ms in causes.values())
+
+    def _distance(self, customer: str, now_ms: int) -> int | None:
         """Breadth first, so that the first one found is the nearest."""
         if not self._fraud:
             return None
-        seen: set[str | Identifier] = {customer}
-        waiting: deque[tuple[str | Identifier, int]] = deque([(customer, 0)])
+        seen: set[Node] = {customer}
+        waiting: deque[tuple[Node, int]] = deque([(customer, 0)])
         while waiting:
             node, steps = waiting.popleft()
-            if node in self._fraud:
+            if node in self._fraud and self._is_fraud(node, now_ms):
                 return steps
             if steps >= self.caps.steps:
                 continue
@@ -172,7 +227,7 @@ class Rings:
                     waiting.append((near, steps + 1))
         return None
 
-    def _near(self, node: str | Identifier) -> list[str] | list[Identifier]:
+    def _near(self, node: Node) -> list[str] | list[Identifier]:
         if isinstance(node, str):
             return self._identifiers.get(node, [])
         sharing = self._customers.get(node, [])
