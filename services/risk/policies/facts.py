@@ -25,14 +25,16 @@ GROUPED: Mapping[str, frozenset[str]] = {
 }
 #: What is known of an application, by product. Amounts are in fen of CNY.
 _APPLICANT = frozenset({"age", "identity_proven", "face_match"})
+#: Applications for whatever product, the present one included; null where no device is known.
+_LATELY = frozenset({"customer_count_30d", "device_count_24h", "device_customers_30d"})
 _CREDIT = frozenset(
     {"monthly_income_minor", "monthly_debt_minor", "requested_minor", "employed_months"}
 )
 APPLICATION: Mapping[Product, frozenset[str]] = {
     "payment": frozenset(),
-    "account_opening": _APPLICANT,
-    "loan": _APPLICANT | _CREDIT | {"term_months"},
-    "card": _APPLICANT | _CREDIT,
+    "account_opening": _APPLICANT | _LATELY,
+    "loan": _APPLICANT | _LATELY | _CREDIT | {"term_months"},
+    "card": _APPLICANT | _LATELY | _CREDIT,
 }
 #: `sources.bureau.overdue_90d`: each source names its own answers.
 SOURCE_FACT = re.compile(r"sources\.([a-z][a-z0-9_]{0,40})\.[a-z][a-z0-9_]{0,40}")

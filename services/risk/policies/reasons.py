@@ -62,6 +62,18 @@ REASONS: Mapping[str, tuple[str, str]] = {
         "为保护您的信息安全,该申请需要人工核实。",
         "To protect your identity a person checks this application first.",
     ),
+    "applications_many": (
+        "近期申请次数较多,该申请需要人工核实。",
+        "There were many applications lately; a person checks this one first.",
+    ),
+    "device_shared": (
+        "多位申请人使用了同一设备,该申请需要人工核实。",
+        "Several applicants used this device; a person checks this application first.",
+    ),
+    "device_flooded": (
+        "该设备的申请次数过多,请使用本人设备或到网点办理。",
+        "Too many applications came from this device. Please use your own, or visit a branch.",
+    ),
     "applicant_too_young": (
         "您未达到办理该业务的年龄要求。",
         "You are not of the age that this product requires yet.",
