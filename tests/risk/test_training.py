@@ -14,6 +14,7 @@ from services.risk import scoring
 from services.risk.features import FRAUD_INPUTS
 from services.risk.training import export, fraud
 from services.risk.training.simulation import HONEST, PATTERNS, Size, simulate
+from services.risk.watch import references
 
 ROOT = Path(scoring.__file__).parents[2]
 ARTIFACTS = ROOT / "services" / "risk" / "artifacts"
@@ -31,10 +32,14 @@ class TestTraining:
     def test_writes_the_same_bytes_twice(self, tmp_path: Path) -> None:
         _train(tmp_path / "one", hash_seed="1", threads="1")
         _train(tmp_path / "two", hash_seed="2", threads="2")
-        for name in ("fraud.onnx", "fraud.json"):
+        for name in ("fraud.onnx", "fraud.json", "fraud.reference.json"):
             one, two = ((tmp_path / run / name).read_bytes() for run in ("one", "two"))
             assert one == two
-        assert scoring.load(tmp_path / "one").manifest.metrics["rows_test"] > 100
+        model = scoring.load(tmp_path / "one")
+        assert model.manifest.metrics["rows_test"] > 100
+        of_model = references.load(tmp_path / "one")
+        assert of_model.model == model.label
+        assert list(of_model.features) == sorted(FRAUD_INPUTS)
 
     def test_writes_nothing_where_the_export_answers_otherwise(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -89,6 +94,9 @@ class TestCommittedArtifacts:
         onnx = (ARTIFACTS / "fraud.onnx").read_bytes()
         assert hashlib.sha256(onnx).hexdigest() == fields["sha256"]
         assert scoring.manifest_sha256(fields) == fields["manifest_sha256"]
+
+    def test_have_the_reference_of_their_model(self) -> None:
+        assert references.load(ARTIFACTS).model == scoring.load(ARTIFACTS).label
 
     def test_were_trained_with_the_command_s_own_defaults(self) -> None:
         trained_on = json.loads((ARTIFACTS / "fraud.json").read_bytes())["trained_on"]

@@ -1,6 +1,6 @@
 """Trains and writes the fraud model: `python -m services.risk.training.fraud --out FOLDER`.
 
-The same seed and size write the same two files, byte for byte, on the same versions of the
+The same seed and size write the same three files, byte for byte, on the same versions of the
 libraries. Nothing is written unless the exported model answers as the trained one does.
 """
 
@@ -8,15 +8,17 @@ import argparse
 import hashlib
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from services.risk import scoring
 from services.risk.features import FEATURES, FRAUD_INPUTS, Windows
-from services.risk.scoring import manifest_sha256
+from services.risk.scoring import FraudModel, manifest_sha256
+from services.risk.training import reference
 from services.risk.training.export import ParityBroken, Trained, check_parity, fit, to_onnx
 from services.risk.training.measures import (
     average_precision,
@@ -35,6 +37,7 @@ from services.risk.training.simulation import (
 )
 
 NAME = "fraud"
+REFERENCE = f"{NAME}.reference.json"
 VERSION = "2026.1"
 SEED = 20260101
 #: Of the payments at or above a threshold, this part is fraud in the validation weeks.
@@ -127,8 +130,8 @@ def _golden(model: Trained, test: Table) -> list[tuple[str, NDArray[np.float32]]
     return rows
 
 
-def train(*, seed: int, size: Size) -> tuple[bytes, bytes]:
-    """Simulates, fits, checks; returns the model file and its manifest.
+def train(*, seed: int, size: Size) -> tuple[bytes, bytes, bytes]:
+    """Simulates, fits, checks; returns the model file, its manifest and its reference.
 
     Out of time: fitted on the first half of the days, thresholds from the third quarter, metrics
     from the last. Raises ParityBroken if the exported model answers otherwise than the fitted.
@@ -171,29 +174,69 @@ def train(*, seed: int, size: Size) -> tuple[bytes, bytes]:
     }
     fields["manifest_sha256"] = manifest_sha256(fields)
     written = json.dumps(fields, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
-    return onnx, written.encode()
+    later = table.between(half, size.days)
+    distributions = reference.written(
+        name=NAME,
+        version=VERSION,
+        model_sha256=hashlib.sha256(onnx).hexdigest(),
+        features=FRAUD_INPUTS,
+        fitted=fitted.features,
+        scores=exported.score(later.features),
+    )
+    return onnx, written.encode(), distributions
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Writes `fraud.onnx` and `fraud.json`; 1 and nothing written if the export differs."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path, required=True, help="folder of the two files")
-    parser.add_argument("--seed", type=int, default=SEED)
-    parser.add_argument("--customers", type=int, default=Size().customers)
-    parser.add_argument("--days", type=int, default=Size().days)
-    chosen = parser.parse_args(arguments)
-    size = Size(customers=chosen.customers, days=chosen.days)
-    try:
-        onnx, manifest = train(seed=chosen.seed, size=size)
-    except ParityBroken as error:
-        sys.stderr.write(f"not written: {error}\n")
-        return 1
-    chosen.out.mkdir(parents=True, exist_ok=True)
-    for name, content in ((f"{NAME}.onnx", onnx), (f"{NAME}.json", manifest)):
-        path = chosen.out / name
+def reference_of(model: FraudModel, *, seed: int, size: Size) -> bytes:
+    """The reference of a model that is there, from its history as it is measured today.
+
+    Where the measuring of features has changed since the model was fitted, its inputs in service
+    are of the new kind, and so has to be what they are compared with.
+    """
+    table = measure(simulate(seed=seed, size=size))
+    half = size.days // 2
+    later = table.between(half, size.days).features
+    return reference.written(
+        name=model.manifest.name,
+        version=model.manifest.version,
+        model_sha256=model.manifest.sha256,
+        features=[feature.name for feature in model.manifest.features],
+        fitted=table.between(0, half).features,
+        scores=model.score_all(later),
+    )
+
+
+def _write(folder: Path, files: Mapping[str, bytes]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in files.items():
+        path = folder / name
         part = path.with_suffix(path.suffix + ".part")
         part.write_bytes(content)
         part.replace(path)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Writes `fraud.onnx`, `fraud.json`, `fraud.reference.json`; 1 if the export differs."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, required=True, help="folder of the three files")
+    parser.add_argument("--seed", type=int, default=SEED)
+    parser.add_argument("--customers", type=int, default=Size().customers)
+    parser.add_argument("--days", type=int, default=Size().days)
+    parser.add_argument(
+        "--reference-only", action="store_true", help="of the model that is in the folder"
+    )
+    chosen = parser.parse_args(arguments)
+    size = Size(customers=chosen.customers, days=chosen.days)
+    if chosen.reference_only:
+        found = reference_of(scoring.load(chosen.out), seed=chosen.seed, size=size)
+        _write(chosen.out, {REFERENCE: found})
+        return 0
+    try:
+        onnx, manifest, distributions = train(seed=chosen.seed, size=size)
+    except ParityBroken as error:
+        sys.stderr.write(f"not written: {error}\n")
+        return 1
+    files = {f"{NAME}.onnx": onnx, f"{NAME}.json": manifest, REFERENCE: distributions}
+    _write(chosen.out, files)
     fields = json.loads(manifest)
     print(f"{NAME}.onnx: {len(onnx)} bytes, sha256 {fields['sha256']}")
     for name, value in {**fields["thresholds"], **fields["metrics"]}.items():
