@@ -15,6 +15,7 @@ from services.risk.desk import api as desk_api
 from services.risk.desk import service as desk
 from services.risk.engine import Engine
 from services.risk.features import Windows
+from services.risk.identifiers import api as identifiers_api
 from services.risk.lists import accounts_api
 from services.risk.lists import api as lists_api
 from services.risk.policies import api as policies_api
@@ -23,6 +24,7 @@ from services.risk.policies.back_tests.service import back_testing
 from services.risk.rings.domain import Rings
 from services.risk.scoring import FraudModel, ModelRefused
 from services.risk.settings import RiskSettings
+from services.risk.sources import upkeep as sources
 from shared.kit.app import Context, Job, Resources, create_app, serve
 
 log = logging.getLogger(__name__)
@@ -63,7 +65,7 @@ def resources(settings: RiskSettings) -> Resources:
             yield
             return
         windows = Windows()
-        rings = Rings()
+        rings = context.resources["rings"] = Rings()
         feed = Feed(windows=windows, rings=rings, bus=context.bus, keeping=keeping_of(settings))
         policies = context.resources["policies"] = ActivePolicies()
         context.resources["engine"] = Engine(
@@ -75,7 +77,12 @@ def resources(settings: RiskSettings) -> Resources:
             behind_after_ms=int(settings.windows_behind_after_s * 1000),
         )
         context.ready["windows"] = lambda: feed.caught_up
-        async with feeding(feed), following(context, policies), back_testing(context):
+        async with (
+            feeding(feed),
+            following(context, policies),
+            back_testing(context),
+            sources.opened(context, settings),
+        ):
             yield
 
     return opened
@@ -88,12 +95,16 @@ def build(settings: RiskSettings) -> FastAPI:
             api.router,
             accounts_api.router,
             lists_api.router,
+            identifiers_api.router,
             policies_api.router,
             cases_api.router,
             desk_api.router,
         ],
         subscriptions=CASES,
-        jobs=[Job("lapse-assignments", LAPSE_EVERY_S, lapse_assignments)],
+        jobs=[
+            Job("lapse-assignments", LAPSE_EVERY_S, lapse_assignments),
+            Job("forget-source-answers", sources.FORGET_EVERY_S, sources.forget),
+        ],
         resources=resources(settings),
     )
 

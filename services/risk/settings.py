@@ -1,9 +1,11 @@
 """Settings of risk beyond those that every service has."""
 
 from pathlib import Path
+from typing import Self
 
-from pydantic import Field
+from pydantic import Field, SecretStr, model_validator
 
+from services.risk.sources.domain import Source
 from shared.kit.settings import Settings
 
 
@@ -20,3 +22,17 @@ class RiskSettings(Settings):
     snapshot_every_s: float = Field(default=300.0, gt=0)
     desk_url: str = "http://127.0.0.1:8080"
     """The origin under which staff reaches the desk; with `https`, its cookies are Secure."""
+    source_urls: dict[Source, str] = Field(default_factory=dict)
+    """Where each outside source is asked; one that is not named is always unavailable."""
+    source_keys: dict[Source, SecretStr] = Field(default_factory=dict)
+    """The bank's key at each of these sources."""
+    sources_deadline_ms: int = Field(default=1_500, ge=50, le=8_000)
+    """The longest that one decision waits for all of its sources together."""
+    source_breaker_open_s: float = Field(default=10.0, gt=0)
+    """How long a source that failed again and again is left alone at first."""
+
+    @model_validator(mode="after")
+    def _keys_for_all(self) -> Self:
+        if set(self.source_urls) - set(self.source_keys):
+            raise ValueError("source_keys: a key for each source of source_urls")
+        return self

@@ -1,0 +1,311 @@
+"""Asks the outside for what a policy needs, within one deadline, and says how each answer came.
+
+`gather` opens its own statements and transactions: none is open while a source is asked.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from typing import Any, cast
+from uuid import UUID
+
+from services.risk.sources import repository
+from services.risk.sources.answers import known_answers
+from services.risk.sources.breakers import Breaker
+from services.risk.sources.domain import (
+    PURPOSES,
+    TERMS,
+    Consent,
+    Kept,
+    Purpose,
+    Source,
+    State,
+    may_ask,
+)
+from services.risk.sources.port import Connector, Question, SourceFailed
+from services.risk.sources.repository import UseRow
+from shared.kit import tracing
+from shared.kit.app import Context
+from shared.kit.clock import new_id
+from shared.kit.database import Database
+
+log = logging.getLogger(__name__)
+
+#: What is left of a request's time for everything that follows the last answer.
+RESERVE_MS = 300
+
+
+@dataclass(frozen=True, slots=True)
+class SourceUse:
+    """What became of one source that a decision asked for: a part of the decision's record.
+
+    `age_ms` is that of the answer, null where there is none. `cost_minor` is in fen of CNY.
+    """
+
+    source: str
+    state: State
+    age_ms: int | None
+    cost_minor: int
+    cause: str | None
+    elapsed_ms: int
+
+    def kept(self) -> dict[str, Any]:
+        """As the decision's record has it, in JSON."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """`facts` go to the policy as `sources`; null for a source that said nothing.
+
+    `degraded` are flags of the decision: `source_unavailable.bureau`, `source_stale.bureau`,
+    `source_no_consent.bureau`.
+    """
+
+    facts: Mapping[str, Mapping[str, object] | None]
+    uses: tuple[SourceUse, ...]
+    degraded: tuple[str, ...]
+
+
+NOTHING = Gathered({}, (), ())
+
+
+@dataclass(slots=True)
+class Sources:
+    """What asks, in this process. A source without a connector is one that is always away."""
+
+    connectors: Mapping[Source, Connector]
+    breakers: Mapping[Source, Breaker]
+    deadline_ms: int
+
+
+async def gather(
+    context: Context,
+    *,
+    decision_id: UUID,
+    customer_id: str,
+    product: str,
+    needs: frozenset[str],
+    now: datetime,
+) -> Gathered:
+    """Ask the sources that a policy `needs`, all at once; never raises for a source's fault.
+
+    Without the customer's consent a source is not asked, and an answer that is kept not used.
+
+    Raises:
+        Unavailable: the database is away, so that no call could be accounted for.
+    """
+    sources: Sources = context.resources["sources"]
+    return await gathered(
+        sources,
+        context.database,
+        decision_id=decision_id,
+        customer_id=customer_id,
+        purpose=PURPOSES.get(product),
+        needs=needs,
+        now=now,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """One source of one decision: its row in the books, and the facts once there are some."""
+
+    source: str
+    row: UseRow
+    facts: Mapping[str, object] | None = None
+    #: What is kept of the source, for the case that it does not answer.
+    kept: Kept | None = None
+    fresh: Kept | None = None
+
+
+async def gathered(
+    sources: Sources,
+    database: Database,
+    *,
+    decision_id: UUID,
+    customer_id: str,
+    purpose: Purpose | None,
+    needs: frozenset[str],
+    now: datetime,
+) -> Gathered:
+    """See `gather`; `purpose` is what the customer's consent has to be for."""
+    if not needs:
+        return NOTHING
+    async with database.statement() as session:
+        consents = await repository.latest_consents(session, customer_id=customer_id)
+        kept = await repository.kept_answers(session, customer_id=customer_id, now=now)
+    blank = UseRow(
+        use_id=decision_id,
+        decision_id=decision_id,
+        customer_id=customer_id,
+        source="",
+        purpose=purpose or "none",
+        state="failed",
+        is_call=False,
+        charged=False,
+        cost_minor=0,
+        cause=None,
+        age_ms=None,
+        elapsed_ms=0,
+        used_at=now,
+    )
+    plan = [
+        _planned(sources, replace(blank, use_id=new_id(), source=name), consents, kept, now)
+        for name in sorted(needs)
+    ]
+    try:
+        async with database.statement() as session:
+            await repository.insert_uses(session, [asked.row for asked in plan])
+        answered = await _ask_all(sources, plan)
+    finally:
+        # whatever ended it, a breaker's one trial call must not stay out for ever
+        for asked in plan:
+            if asked.row.is_call:
+                sources.breakers[cast("Source", asked.source)].release(asked.row.use_id)
+    calls = [asked for asked in answered if asked.row.is_call]
+    if calls:
+        await _book(database, calls, customer_id=customer_id, purpose=purpose)
+    return _told(answered)
+
+
+def _planned(
+    sources: Sources,
+    row: UseRow,
+    consents: Mapping[tuple[str, str], Consent],
+    kept: Mapping[str, Kept],
+    now: datetime,
+) -> _Asked:
+    """What is done about one source: a refusal, a kept answer, or a call that goes out next."""
+    if row.source not in TERMS:
+        return _Asked(row.source, replace(row, cause="unknown_source"))
+    source = cast("Source", row.source)
+    purpose = row.purpose
+    if purpose == "none" or not may_ask(
+        consents, source=source, purpose=cast("Purpose", purpose), now=now
+    ):
+        return _Asked(source, replace(row, state="refused_consent"))
+    found = kept.get(source)
+    checked = None if found is None else known_answers(source, found.answers)
+    if found is not None and checked is not None:
+        found = replace(found, answers=checked)
+        row = replace(row, age_ms=_ms(found.age(now).total_seconds()))
+        if found.age(now) <= TERMS[source].valid_for:
+            return _Asked(source, replace(row, state="cached"), found.answers)
+    else:
+        found = None
+    if source not in sources.connectors:
+        return _without(_Asked(source, row, kept=found), "not_configured")
+    if not sources.breakers[source].admits(time.monotonic(), row.use_id):
+        return _without(_Asked(source, row, kept=found), "breaker_open")
+    return _Asked(source, replace(row, state="asked", is_call=True, charged=None), kept=found)
+
+
+def _without(asked: _Asked, cause: str, **changes: Any) -> _Asked:
+    """The source said nothing: an aged answer stands in, where there is one."""
+    if asked.kept is None:
+        row = replace(asked.row, state="failed", cause=cause, age_ms=None, **changes)
+        return replace(asked, row=row)
+    row = replace(asked.row, state="stale", cause=cause, **changes)
+    return replace(asked, row=row, facts=asked.kept.answers)
+
+
+async def _ask_all(sources: Sources, plan: Sequence[_Asked]) -> list[_Asked]:
+    left = tracing.remaining_ms()
+    deadline_ms = float(sources.deadline_ms)
+    if left is not None:
+        deadline_ms = max(min(deadline_ms, left - RESERVE_MS), 0.0)
+
+    async def one(asked: _Asked) -> _Asked:
+        if not asked.row.is_call:
+            return asked
+        return await _ask(sources, asked, deadline_ms=deadline_ms)
+
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(one(asked)) for asked in plan]
+    return [task.result() for task in tasks]
+
+
+async def _ask(sources: Sources, asked: _Asked, *, deadline_ms: float) -> _Asked:
+    source, row = cast("Source", asked.source), asked.row
+    terms, breaker = TERMS[source], sources.breakers[source]
+    question = Question(row.use_id, row.customer_id, cast("Purpose", row.purpose))
+    timeout_ms = min(float(terms.timeout_ms), deadline_ms)
+    began = time.monotonic()
+    try:
+        answers = await sources.connectors[source].ask(question, timeout_s=timeout_ms / 1000)
+    except SourceFailed as error:
+        cause: str = error.cause
+        if cause == "timeout" and timeout_ms < terms.timeout_ms:
+            cause = "deadline"  # it was not given the time that it may take
+        else:
+            breaker.failed(time.monotonic(), row.use_id)
+        elapsed_ms = _ms(time.monotonic() - began)
+        log.warning(
+            "source.failed",
+            extra={"source": source, "cause": cause, "breaker": breaker.state(time.monotonic())},
+        )
+        cost_minor = terms.price_minor if error.charged else 0
+        return _without(
+            asked, cause, charged=error.charged, cost_minor=cost_minor, elapsed_ms=elapsed_ms
+        )
+    breaker.succeeded()
+    row = replace(
+        row,
+        state="live",
+        charged=True,
+        cost_minor=terms.price_minor,
+        age_ms=0,
+        elapsed_ms=_ms(time.monotonic() - began),
+    )
+    return replace(asked, row=row, facts=answers, fresh=Kept(source, answers, row.used_at))
+
+
+async def _book(
+    database: Database, calls: Sequence[_Asked], *, customer_id: str, purpose: Purpose | None
+) -> None:
+    """Write down how each call ended, and keep what it brought where that is still allowed."""
+    async with database.transaction() as session:
+        await repository.lock_customer(session, customer_id=customer_id)
+        consents = await repository.latest_consents(session, customer_id=customer_id)
+        for asked in calls:
+            await repository.end_call(session, asked.row)
+            fresh = asked.fresh
+            if fresh is None or purpose is None:
+                continue
+            # it may have been withdrawn while the source was asked
+            if may_ask(consents, source=fresh.source, purpose=purpose, now=asked.row.used_at):
+                await repository.keep_answer(session, fresh, customer_id=customer_id)
+
+
+_FLAGS: Mapping[str, str] = {
+    "stale": "source_stale",
+    "failed": "source_unavailable",
+    "refused_consent": "source_no_consent",
+}
+
+
+def _told(answered: Sequence[_Asked]) -> Gathered:
+    uses = tuple(
+        SourceUse(
+            source=asked.source,
+            state=cast("State", asked.row.state),
+            age_ms=asked.row.age_ms,
+            cost_minor=asked.row.cost_minor,
+            cause=asked.row.cause,
+            elapsed_ms=asked.row.elapsed_ms or 0,
+        )
+        for asked in answered
+    )
+    return Gathered(
+        facts={asked.source: asked.facts for asked in answered},
+        uses=uses,
+        degraded=tuple(f"{_FLAGS[use.state]}.{use.source}" for use in uses if use.state in _FLAGS),
+    )
+
+
+def _ms(seconds: float) -> int:
+    return int(seconds * 1000)

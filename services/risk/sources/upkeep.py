@@ -1,0 +1,57 @@
+"""Opens the connectors of a process, and deletes what may not be kept any longer."""
+
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from services.risk.settings import RiskSettings
+from services.risk.sources import repository
+from services.risk.sources.breakers import Breaker
+from services.risk.sources.clients import HttpConnector
+from services.risk.sources.domain import TERMS, Source
+from services.risk.sources.port import Connector
+from services.risk.sources.service import Sources
+from shared.kit.app import Context
+
+FORGET_EVERY_S = 60.0
+
+
+def connectors_of(settings: RiskSettings) -> dict[Source, Connector]:
+    """A connector for each source that the settings name."""
+    if not settings.source_urls:
+        return {}
+    tls = ssl.create_default_context()  # reads the system's authorities: once is enough
+    return {
+        source: HttpConnector(
+            source=source,
+            base_url=url,
+            api_key=settings.source_keys[source].get_secret_value(),
+            tls=tls,
+        )
+        for source, url in settings.source_urls.items()
+    }
+
+
+@asynccontextmanager
+async def opened(context: Context, settings: RiskSettings) -> AsyncIterator[None]:
+    """`context.resources["sources"]`, for as long as the block runs."""
+    async with AsyncExitStack() as stack:
+        connectors = connectors_of(settings)
+        for connector in connectors.values():
+            stack.push_async_callback(connector.close)
+        context.resources["sources"] = Sources(
+            connectors=connectors,
+            breakers={source: Breaker(settings.source_breaker_open_s) for source in TERMS},
+            deadline_ms=settings.sources_deadline_ms,
+        )
+        yield
+
+
+async def forget(context: Context) -> None:
+    """Delete answers that are too old to be used, and those that nobody allows any more."""
+    for forgetting in (repository.forget_old, repository.forget_unallowed):
+        while True:
+            async with context.database.transaction() as session:
+                gone = await forgetting(session, now=context.clock())
+            if gone < repository.DELETE_BATCH:
+                break
