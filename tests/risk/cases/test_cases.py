@@ -302,7 +302,9 @@ class TestQueue:
             mine = (await client.get("/v1/cases", params=params)).json()["items"]
         assert [item["case_id"] for item in mine] == [case_id]
 
-    @pytest.mark.parametrize("after", ["x", "2026-01-01T00:00:00_x", f"2026-01-01_{new_id()}"])
+    @pytest.mark.parametrize(
+        "after", ["x", "2026-01-01T00:00:00_x", "2026-01-01_01a1b2c3-0000-7000-8000-000000000001"]
+    )
     async def test_refuses_a_place_that_is_none(self, desk: Desk, after: str):
         async with desk.staff("first") as client:
             response = await client.get("/v1/cases", params={"after": after})
