@@ -24,11 +24,12 @@ from services.risk import snapshots
 from services.risk.cases.consumers import SUBSCRIPTIONS as CASES
 from services.risk.domain import reference_value_minor
 from services.risk.features import Windows
-from services.risk.rings.domain import Rings
+from services.risk.lists.domain import IN_RINGS
+from services.risk.rings.domain import FOR_GOOD, Node, Rings
 from services.risk.windows import SeenPayment, in_ms
 from shared.contracts.events.envelope import Event
 from shared.contracts.events.payments import PaymentReceived
-from shared.contracts.events.risk import DecisionLabelled
+from shared.contracts.events.risk import DecisionLabelled, IdentifierLinked, ListEntryChanged
 from shared.contracts.values import MAX_AMOUNT_MINOR
 from shared.kit import metrics
 from shared.kit.bus.port import Bus, Reader, Record
@@ -102,11 +103,28 @@ def on_decision_labelled(_: Windows, rings: Rings, data: Mapping[str, Any]) -> N
     rings.flag(told.customer_id, cause=str(told.decision_id), is_fraud=is_fraud)
 
 
+def on_list_entry_changed(_: Windows, rings: Rings, data: Mapping[str, Any]) -> None:
+    """Who is on the black list is known fraud, until the entry expires or is taken off."""
+    told = ListEntryChanged.model_validate(data)
+    if told.list != "black" or told.kind not in IN_RINGS:
+        return
+    node: Node = told.value if told.kind == "customer" else (told.kind, told.value)
+    until_ms = FOR_GOOD if told.expires_at is None else in_ms(told.expires_at)
+    rings.flag(node, cause="black_list", is_fraud=told.is_listed, until_ms=until_ms)
+
+
+def on_identifier_linked(_: Windows, rings: Rings, data: Mapping[str, Any]) -> None:
+    told = IdentifierLinked.model_validate(data)
+    rings.link(told.customer_id, (told.kind, told.value))
+
+
 Handler = Callable[[Windows, Rings, Mapping[str, Any]], None]
 #: Which function handles which event; broadcast, so each replica handles all of them.
 BROADCAST: dict[type[Event], Handler] = {
     PaymentReceived: on_payment_received,
     DecisionLabelled: on_decision_labelled,
+    ListEntryChanged: on_list_entry_changed,
+    IdentifierLinked: on_identifier_linked,
 }
 _BY_TYPE = {kind.__name__: (kind, handle) for kind, handle in BROADCAST.items()}
 

@@ -26,6 +26,9 @@ MerchantId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.-]{1,40}$")]
 DeviceId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:-]{8,128}$")]
 """A fingerprint of a device, as whoever has the device computes it; opaque to the bank."""
 
+Phone = Annotated[str, StringConstraints(pattern=r"^\+?[0-9]{5,15}$")]
+CardNumber = Annotated[str, StringConstraints(pattern=r"^[0-9]{12,19}$")]
+
 
 def _one_spelling(address: str) -> str:
     """An address has many spellings and must count as one. Raises ValueError: it is none."""

@@ -1,6 +1,7 @@
 """Payments to decide on, calls as payments would make them, events as it would publish them."""
 
 import contextlib
+import json
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -57,6 +58,18 @@ async def record(bank: Bank, decision_id: str) -> dict[str, Any]:
         response = await reviewer.get(f"/v1/decisions/{decision_id}")
         assert response.status_code == 200, response.text
         return dict(response.json())
+
+
+async def ring_of(bank: Bank, made: dict) -> dict:
+    """What the decision saw of its customer's ring."""
+    connection = await bank.connect("risk")
+    try:
+        found = await connection.fetchval(
+            "SELECT facts ->> 'ring' FROM decisions WHERE decision_id = $1", made["decision_id"]
+        )
+    finally:
+        await connection.close()
+    return json.loads(found)
 
 
 def received(body: dict[str, Any]) -> PaymentReceived:

@@ -1,6 +1,5 @@
 """The windows of a running service: fed from the bus, rebuilt at start, flagged when behind."""
 
-import json
 import shutil
 from pathlib import Path
 from uuid import UUID
@@ -24,6 +23,7 @@ from tests.risk.support import (
     publish_and_wait,
     received,
     record,
+    ring_of,
 )
 
 ARTIFACTS = Path(scoring.__file__).parent / "artifacts"
@@ -31,18 +31,6 @@ ARTIFACTS = Path(scoring.__file__).parent / "artifacts"
 
 async def features_of(bank: Bank, made: dict) -> dict[str, float | None]:
     return dict((await record(bank, made["decision_id"]))["features"])
-
-
-async def ring_of(bank: Bank, made: dict) -> dict:
-    """What the decision saw of its customer's ring."""
-    connection = await bank.connect("risk")
-    try:
-        found = await connection.fetchval(
-            "SELECT facts ->> 'ring' FROM decisions WHERE decision_id = $1", made["decision_id"]
-        )
-    finally:
-        await connection.close()
-    return json.loads(found)
 
 
 async def label(bank: Bank, body: dict, word: str) -> None:

@@ -10,7 +10,7 @@ import pytest
 from services.risk.lists.repository import by_role
 from shared.kit.clock import new_id
 from tests.bank import Bank, eventually
-from tests.risk.support import another_risk, decided, payment
+from tests.risk.support import another_risk, decided, payment, ring_of
 
 
 async def add(staff: httpx.AsyncClient, **entry: Any) -> httpx.Response:
@@ -61,7 +61,7 @@ class TestLists:
             assert made["outcome"] == "decline"
             await remove(staff, list="grey", kind="ip", value="2001:db8::77")
         seen = await lists_seen(bank, made["decision_id"])
-        assert seen == {role: name for role, (_, _, name) in names.items()}
+        assert seen == {role: name for role, (_, _, name) in names.items()} | {"phone": None}
 
     async def test_let_black_go_before_white_whichever_came_first(self, bank: Bank, unique: str):
         async with bank.client("risk", roles=("operator",)) as staff:
@@ -132,7 +132,8 @@ class TestLists:
             {"kind": "ip", "value": "300.1.1.1"},
             {"kind": "account", "value": "a b"},
             {"kind": "device", "value": "short"},
-            {"kind": "phone", "value": "13800000000"},
+            {"kind": "phone", "value": "none"},
+            {"kind": "card", "value": "6217"},
             {"kind": "account", "value": "x", "list": "red"},
             {"kind": "account", "value": "x", "expires_at": "2020-01-01T00:00:00Z"},
             {"kind": "account", "value": "x", "expires_at": "2099-01-01T00:00:00"},
@@ -149,6 +150,29 @@ class TestLists:
             assert (await add(reviewer, kind="account", value="x")).status_code == 403
             assert (await remove(reviewer, kind="account", value="x")).status_code == 403
             assert (await reviewer.get("/v1/list-entries")).status_code == 403
+
+    async def test_make_customers_and_devices_known_fraud_in_every_ring(
+        self, bank: Bank, unique: str
+    ):
+        shared = {"device_id": f"device-{unique}"}
+        mule = {"customer_id": f"mule-{unique}", **shared}
+        async with bank.client("risk", roles=("operator",)) as staff:
+            await decided(staff, bank, payment(unique, **mule))
+            far = {"kind": "customer", "value": f"mule-{unique}"}
+            near = {"kind": "device", "value": f"device-{unique}"}
+            soon = (datetime.now(UTC) + timedelta(seconds=1)).isoformat()
+            assert (await add(staff, **far)).status_code == 201
+            assert (await add(staff, **near, expires_at=soon)).status_code == 201
+
+            async def distance_is(steps: int | None) -> bool:
+                made = await decided(staff, bank, payment(unique, **shared))
+                return (await ring_of(bank, made))["fraud_distance"] == steps
+
+            # the device's own entry expires, the mule's is taken off
+            await eventually(lambda: distance_is(1))
+            await eventually(lambda: distance_is(2))
+            assert (await remove(staff, **far)).status_code == 200
+            await eventually(lambda: distance_is(None))
 
     def test_name_every_role(self):
         assert set(by_role(None).values()) == {None}

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
 
+from services.risk.identifiers import service as identifiers
 from services.risk.lists import repository, service, views
 from services.risk.lists.domain import Entry, Kind, ListName
 from shared.kit.app import Ctx
@@ -42,17 +43,17 @@ async def add_entry(
 ) -> views.ListEntry:
     """Put an entity on a list. The next decision on any replica sees it; black goes first."""
     now = context.clock()
-    entry = Entry(
-        list=body.list,
-        kind=body.kind,
-        value=body.value,
-        reason=body.reason,
-        listed_by=caller.staff_id or caller.service,
-        listed_at=now,
-        expires_at=body.expires_at,
-    )
 
     async def act() -> views.ListEntry:
+        entry = Entry(
+            list=body.list,
+            kind=body.kind,
+            value=await identifiers.named(session, kind=body.kind, value=body.value),
+            reason=body.reason,
+            listed_by=caller.staff_id or caller.service,
+            listed_at=now,
+            expires_at=body.expires_at,
+        )
         return views.reply_of(await service.add(session, entry=entry, caller=caller))
 
     async with context.database.transaction() as session:
@@ -81,7 +82,7 @@ async def remove_entry(
             session,
             name=body.list,
             kind=body.kind,
-            value=body.value,
+            value=await identifiers.named(session, kind=body.kind, value=body.value),
             reason=body.reason,
             caller=caller,
             now=now,

@@ -1,13 +1,18 @@
-"""Entries of the black, grey and white lists, and whom a payment asks them about."""
+"""Entries of the black, grey and white lists, and whom a decision asks them about."""
 
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
 ListName = Literal["black", "grey", "white"]
-Kind = Literal["account", "customer", "device", "ip", "merchant"]
+Kind = Literal["account", "customer", "device", "ip", "merchant", "phone", "card"]
 
-#: The roles in which a payment names somebody, each with the kind of its entries.
+#: Kinds whose values are kept as tokens: see `identifiers.domain`.
+TOKENED: frozenset[Kind] = frozenset({"phone", "card"})
+#: Kinds that are nodes of a ring: on the black list they are known fraud there.
+IN_RINGS: frozenset[Kind] = frozenset({"customer", "device", "phone", "card"})
+
+#: The roles in which a request names somebody, each with the kind of its entries.
 ROLES: dict[str, Kind] = {
     "payee": "account",
     "account": "account",
@@ -15,6 +20,7 @@ ROLES: dict[str, Kind] = {
     "device": "device",
     "ip": "ip",
     "merchant": "merchant",
+    "phone": "phone",
 }
 
 

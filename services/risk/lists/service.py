@@ -5,6 +5,7 @@ from datetime import datetime
 from services.risk.lists import repository
 from services.risk.lists.domain import Entry, Kind, ListName
 from shared.contracts.events.audit import StaffActed
+from shared.contracts.events.risk import ListEntryChanged
 from shared.kit import outbox
 from shared.kit.auth import Caller
 from shared.kit.database import Session
@@ -33,7 +34,9 @@ async def add(
     if not await repository.insert_entry(session, entry):
         raise EntryExists(field="value", expected="an entity that is not on this list yet")
     words = action or f"list.{entry.list}.add", subject or f"{entry.kind}:{entry.value}"
-    await _audit(session, caller, *words, reason=entry.reason, now=entry.listed_at)
+    audit = _audit(caller, *words, reason=entry.reason, now=entry.listed_at)
+    changed = _changed(entry, is_listed=True, now=entry.listed_at)
+    await outbox.add(session, source=SOURCE, now=entry.listed_at, events=[audit, changed])
     return entry
 
 
@@ -54,14 +57,25 @@ async def remove(
     if found is None:
         raise EntryNotFound(f"The {name} list has no such {kind}")
     words = action or f"list.{name}.remove", subject or f"{kind}:{value}"
-    await _audit(session, caller, *words, reason=reason, now=now)
+    audit = _audit(caller, *words, reason=reason, now=now)
+    changed = _changed(found, is_listed=False, now=now)
+    await outbox.add(session, source=SOURCE, now=now, events=[audit, changed])
     return found
 
 
-async def _audit(
-    session: Session, caller: Caller, action: str, subject: str, *, reason: str, now: datetime
-) -> None:
-    event = StaffActed(
+def _changed(entry: Entry, *, is_listed: bool, now: datetime) -> ListEntryChanged:
+    return ListEntryChanged(
+        list=entry.list,
+        kind=entry.kind,
+        value=entry.value,
+        is_listed=is_listed,
+        expires_at=entry.expires_at,
+        at=now,
+    )
+
+
+def _audit(caller: Caller, action: str, subject: str, *, reason: str, now: datetime) -> StaffActed:
+    return StaffActed(
         service=SOURCE,
         staff_id=caller.staff_id or caller.service,
         action=action,
@@ -69,4 +83,3 @@ async def _audit(
         reason=reason,
         at=now,
     )
-    await outbox.add(session, source=SOURCE, now=now, events=[event])

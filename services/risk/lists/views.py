@@ -8,12 +8,14 @@ from pydantic import TypeAdapter, model_validator
 from services.risk.lists.domain import Entry, Kind, ListName
 from shared.contracts.values import (
     AccountId,
+    CardNumber,
     Contract,
     CustomerId,
     DeviceId,
     IpAddress,
     MerchantId,
     Name,
+    Phone,
     Reply,
 )
 
@@ -23,11 +25,15 @@ _VALUES: dict[Kind, TypeAdapter[str]] = {
     "device": TypeAdapter(DeviceId),
     "ip": TypeAdapter(IpAddress),
     "merchant": TypeAdapter(MerchantId),
+    "phone": TypeAdapter(Phone),
+    "card": TypeAdapter(CardNumber),
 }
 
 
 class Named(Contract):
-    """An entity on a list; an IP address is taken in any of its spellings."""
+    """An entity on a list; an IP address is taken in any of its spellings. A phone number or a
+    card is kept as its token.
+    """
 
     list: ListName
     kind: Kind
@@ -60,6 +66,8 @@ class RemoveEntry(Named):
 
 
 class ListEntry(Reply):
+    """`value` is the token of a phone number or a card."""
+
     list: ListName
     kind: Kind
     value: str

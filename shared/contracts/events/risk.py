@@ -96,3 +96,47 @@ class DecisionLabelled(Event):
 
     def key(self) -> str:
         return str(self.decision_id)
+
+
+class ListEntryChanged(Event):
+    """An entity was put on a list, or taken off it. Phone numbers and cards come as tokens."""
+
+    topic: ClassVar[str] = "risk.list.v1"
+    example: ClassVar[dict[str, Any]] = {
+        "list": "black",
+        "kind": "device",
+        "value": "a3f1c9d27b604e58",
+        "is_listed": True,
+        "expires_at": "2026-07-05T03:00:00Z",
+        "at": "2026-01-05T03:00:00Z",
+    }
+
+    list: Literal["black", "grey", "white"]
+    kind: Code
+    value: str
+    is_listed: bool
+    expires_at: datetime | None
+    at: datetime
+
+    def key(self) -> str:
+        return self.value
+
+
+class IdentifierLinked(Event):
+    """A customer uses a device, a phone number or a card; the last two come as tokens."""
+
+    topic: ClassVar[str] = "risk.identifier.v1"
+    example: ClassVar[dict[str, Any]] = {
+        "customer_id": "c-000001",
+        "kind": "phone",
+        "value": "5f2b8c0e9d3a4716b8e1c2d3f4a59687",
+        "at": "2026-01-05T03:00:00Z",
+    }
+
+    customer_id: str
+    kind: Literal["device", "phone", "card"]
+    value: str
+    at: datetime
+
+    def key(self) -> str:
+        return self.customer_id

@@ -1,14 +1,15 @@
 """HTTP models of risk."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, model_validator
 
 from shared.contracts.values import (
     AccountId,
     AmountMinor,
+    CardNumber,
     Code,
     Contract,
     Currency,
@@ -19,6 +20,7 @@ from shared.contracts.values import (
     MerchantId,
     Name,
     PartnerId,
+    Phone,
     Reply,
 )
 
@@ -106,6 +108,26 @@ class ListedAccount(Reply):
 
 class ListedAccounts(Reply):
     items: list[ListedAccount]
+
+
+class TellIdentifiers(Contract):
+    """By what a customer is known; a phone number or a card is kept as a token."""
+
+    device_id: DeviceId | None = None
+    phone: Phone | None = None
+    card: CardNumber | None = None
+
+    @model_validator(mode="after")
+    def _names_one(self) -> Self:
+        if self.device_id is None and self.phone is None and self.card is None:
+            raise ValueError("device_id: at least one identifier")
+        return self
+
+
+class IdentifiersTold(Reply):
+    """The kinds that are kept now; the values are not repeated."""
+
+    kinds: list[Literal["device", "phone", "card"]]
 
 
 class AskForPerson(Contract):
