@@ -7,7 +7,8 @@ used only after its SHA-256 and its golden vectors agree with the manifest besid
 import hashlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from operator import itemgetter
 from pathlib import Path
 from typing import Annotated, Self
 
@@ -20,6 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 GOLDEN_TOLERANCE = 1e-6
 INPUT_NAME = "features"
 OUTPUT_NAME = "probabilities"
+_OUTPUTS = [OUTPUT_NAME]
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 
@@ -86,7 +88,11 @@ class FraudModel:
 
     def __init__(self, manifest: Manifest, onnx: bytes) -> None:
         self.manifest = manifest
-        self._names = [feature.name for feature in manifest.features]
+        names = [feature.name for feature in manifest.features]
+        self._pick = itemgetter(*names) if len(names) > 1 else lambda found: (found[names[0]],)
+        #: The one row that is scored at a time: a new array for each costs more than filling one.
+        self._row = np.empty((1, len(names)), dtype=np.float32)
+        self._feed = {INPUT_NAME: self._row}
         options = ort.SessionOptions()
         # two threads change the last bits of a sum over trees
         options.intra_op_num_threads = 1
@@ -101,12 +107,12 @@ class FraudModel:
 
     def score(self, features: Mapping[str, float]) -> float:
         """The probability of fraud in [0, 1]; KeyError if a feature is not in `features`."""
-        return self.score_vector([features[name] for name in self._names])
+        return self.score_vector(self._pick(features))
 
-    def score_vector(self, inputs: list[float]) -> float:
+    def score_vector(self, inputs: Sequence[float]) -> float:
         """The same for inputs in the manifest's order, NaN where one is missing."""
-        row = np.asarray([inputs], dtype=np.float32)
-        [probabilities] = self._session.run([OUTPUT_NAME], {INPUT_NAME: row})
+        self._row[0] = inputs
+        [probabilities] = self._session.run(_OUTPUTS, self._feed)
         return float(probabilities[0, 1])
 
     def score_all(self, rows: NDArray[np.float32]) -> NDArray[np.float64]:

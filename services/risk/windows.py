@@ -152,22 +152,26 @@ class Window:
         """Takes a payment in; False if it is there already."""
         times, layout = self.times, self.layout
         count = len(times)
-        place = count if not count or at_ms > times[-1] else self._place(at_ms, mark)
-        if place is None:
-            return False
-        if place == 0:  # else something earlier is there
-            order = (at_ms << 64) | mark
-            if self.first is None or order < self.first:
+        if count and at_ms > times[-1]:  # nearly always, so in as few steps as there are
+            place = count
+        else:
+            found = self._place(at_ms, mark)
+            if found is None:
+                return False
+            place, order = found, (at_ms << 64) | mark
+            if place == 0 and (self.first is None or order < self.first):
                 self.first = order
         if place == count:
-            head = (self.total, mark, self.small) if layout.counts_small else (self.total, mark)
             times.append(at_ms)
-            self.facts.extend(head)
-            self.facts.extend(others)
+            if layout.counts_small:
+                self.facts.extend((self.total, mark, self.small, *others))
+            else:
+                self.facts.extend((self.total, mark, *others))
         else:
             self._insert(place, at_ms, mark, value=value, small=small, others=others)
         self.total = (self.total + value) & MASK
-        self.small += small
+        if small:
+            self.small += 1
         if self.recent is not None:
             self._count_in(place)
         if count >= layout.size or times[-1] - times[0] >= layout.horizon_ms:

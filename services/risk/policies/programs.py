@@ -5,8 +5,10 @@ broken rule would be silent. Here every condition has to give true or false. Whe
 the rules are asked one by one: the broken ones are named, the others count as ever.
 """
 
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import zen
 
@@ -38,6 +40,8 @@ class Program:
         self.version = version
         self.label = f"{product}-{version}"
         self.graph: Graph = graph_of(graph, product=product)
+        #: Of the graph as it stands: what a decision was made by, whatever its label says.
+        self.sha256 = content_sha256(graph)
         #: The outside sources that have to be asked before this policy rules.
         self.needs = frozenset(
             source for name in self.graph.reads if (source := source_of(name)) is not None
@@ -52,6 +56,9 @@ class Program:
         self._grade = zen.compile_expression(self._chains[GRADE]) if GRADE in tables else None
         parts = [_listed(self._conditions), *(self._chains[name] for name in self._answers)]
         self._whole = zen.compile_expression(_listed(parts))
+        #: What most requests get: no rule fired, and there is nothing more to answer.
+        self._nothing_fired = [False] * len(self._conditions)
+        self._approved = self._ruling(Outcome.APPROVE, [], [], [], {})
 
     def ruling(self, facts: Facts) -> Ruling:
         """What the policy says to these facts; a missing fact is null, and so is NaN."""
@@ -64,10 +71,19 @@ class Program:
                 grade = self._grade.evaluate(context)
                 context[GRADE] = grade[1] if grade else None
             holds, *hits = self._whole.evaluate(context)
+            if holds == self._nothing_fired and not self._chains:
+                return self._approved
             answers = dict(zip(self._answers, hits, strict=True))
         except Exception:  # whatever the engine or a fact raises
             holds, answers, grade = self._one_by_one(facts, failed)
         return self._assembled(holds, answers, grade, failed)
+
+    def price_of(self, grade: str | None) -> int | None:
+        """The yearly rate of a grade: all that a price may depend on. None without one."""
+        if "price_bps" not in self._chains:
+            return None
+        hit = _alone(self._chains["price_bps"], frozenset(), {}, {GRADE: grade})
+        return None if hit is None else cast("int | None", _value("price_bps", hit[1]))
 
     def selected(self, facts: Facts) -> dict[str, Any]:
         """The facts that this policy reads, as the engine gets them."""
@@ -161,6 +177,12 @@ class Program:
             price_bps=offered.get("price_bps"),
             step_up=offered.get("step_up"),
         )
+
+
+def content_sha256(graph: Mapping[str, Any]) -> bytes:
+    """The SHA-256 of a graph in one canonical writing."""
+    written = json.dumps(graph, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(written.encode()).digest()
 
 
 def _listed(parts: Sequence[str]) -> str:
