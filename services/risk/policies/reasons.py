@@ -59,8 +59,8 @@ REASONS: Mapping[str, tuple[str, str]] = {
         "A person checks this request first; please allow us some time.",
     ),
     "ring_suspected": (
-        "为保护您的信息安全,该申请需要人工核实。",
-        "To protect your identity a person checks this application first.",
+        "为保护您的信息与资金安全,该业务需要人工核实。",
+        "To protect you and your money, a person checks this request first.",
     ),
     "applications_many": (
         "近期申请次数较多,该申请需要人工核实。",

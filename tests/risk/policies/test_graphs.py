@@ -59,7 +59,7 @@ WRONG: dict[str, tuple[Any, str]] = {
     ),
     "an id twice": (
         lambda c: row(c, "rules", "payee_listed").update(_id="payment_burst"),
-        "graph.nodes.2.content.rules.5._id",
+        "graph.nodes.2.content.rules.10._id",
     ),
     "a threshold without a value": (
         lambda c: node(c, "thresholds")["expressions"][0].update(value="lots"),

@@ -19,31 +19,48 @@ MIDNIGHT_MS = 1_767_196_800_000
 REVIEW, DECLINE = Outcome.REVIEW, Outcome.DECLINE
 
 
-def reference(facts: dict[str, Any]) -> tuple[Outcome, list[str]]:
-    """The rules for payments written out once more, in Python, with their limits in fen."""
+def reference(facts: dict[str, Any]) -> tuple[Outcome, list[str], list[str]]:
+    """The rules for payments written out once more, in Python, with their limits in fen: the
+    outcome, the rows that fire, and the reasons.
+    """
     value, score, features = facts["value_minor"], facts["score"], facts["features"]
     review_from, decline_from = facts["model"]["review_from"], facts["model"]["decline_from"]
+    lists, ring = facts["lists"], facts["ring"]
+    size, distance = ring["size"] or 0, ring["fraud_distance"]
 
     def at_least(limit: int) -> bool:
         return value is not None and value >= limit
 
     is_night = facts["hour"] >= 23 or facts["hour"] < 6
     is_degraded = score is None or bool(facts["degraded"])
+    trusted = lists["customer"] == "white"
+    night = features["payee_new"] > 0 and at_least(2_000_000) and is_night
+    crowd = size >= 6 and (value is None or value >= 50_000)
+    listed, watched, ringed = "party_listed", "party_watched", "ring_suspected"
     findings = [
-        ("payee_listed", DECLINE, facts["lists"]["payee"] == "black"),
-        ("currency_unrated", REVIEW, value is None),
-        ("amount_over_ceiling", REVIEW, at_least(20_000_000)),
-        ("amount_unscored", REVIEW, is_degraded and at_least(5_000_000)),
-        ("night_new_payee", REVIEW, features["payee_new"] > 0 and at_least(2_000_000) and is_night),
-        ("payment_burst", REVIEW, features["customer_count_10m"] >= 20),
-        ("small_then_large", REVIEW, features["customer_small_1h"] >= 3 and at_least(100_000)),
+        ("payee_listed", "", DECLINE, lists["payee"] == "black"),
+        ("customer_listed", listed, DECLINE, "black" in (lists["customer"], lists["account"])),
+        ("device_listed", listed, DECLINE, lists["device"] == "black"),
+        ("merchant_listed", listed, DECLINE, lists["merchant"] == "black"),
+        ("address_listed", watched, REVIEW, lists["ip"] == "black"),
+        ("party_watched", "", REVIEW, "grey" in lists.values()),
+        ("currency_unrated", "", REVIEW, value is None),
+        ("amount_over_ceiling", "", REVIEW, at_least(20_000_000)),
+        ("amount_unscored", "", REVIEW, is_degraded and at_least(5_000_000)),
+        ("night_new_payee", "", REVIEW, night and lists["payee"] != "white"),
+        ("payment_burst", "", REVIEW, features["customer_count_10m"] >= 20 and not trusted),
+        ("small_then_large", "", REVIEW, features["customer_small_1h"] >= 3 and at_least(100_000)),
+        ("ring_near_fraud", ringed, REVIEW, distance is not None and distance <= 2),
+        ("ring_crowded", ringed, REVIEW, crowd and not trusted),
     ]
     if score is not None and score >= decline_from:
-        findings.append(("model_score_high", DECLINE, True))
+        findings.append(("model_score_high", "", DECLINE, True))
     elif score is not None and score >= review_from:
-        findings.append(("model_score_elevated", REVIEW, True))
-    found = [(code, outcome) for code, outcome, holds in findings if holds]
-    return max((it[1] for it in found), default=Outcome.APPROVE), [it[0] for it in found]
+        findings.append(("model_score_elevated", "", REVIEW, True))
+    found = [(row, reason or row, outcome) for row, reason, outcome, holds in findings if holds]
+    worst = max((outcome for _, _, outcome in found), default=Outcome.APPROVE)
+    reasons = dict.fromkeys(reason for _, reason, _ in found)
+    return worst, [row for row, _, _ in found], list(reasons)
 
 
 def near(*limits: int, least: int = 0) -> st.SearchStrategy[int]:
@@ -70,14 +87,21 @@ def payments(draw: st.DrawFn) -> dict[str, Any]:
     at_ms = draw(st.integers(0, 2**42))
     return {
         "product": "payment",
-        "value_minor": draw(st.none() | near(100_000, 2_000_000, 5_000_000, 20_000_000)),
+        "value_minor": draw(st.none() | near(50_000, 100_000, 2_000_000, 5_000_000, 20_000_000)),
         "at_ms": at_ms,
         "hour": hour_of(at_ms),
         "score": score,
         "degraded": draw(
             st.lists(st.sampled_from(["windows_behind", "model_failed"]), unique=True)
         ),
-        "lists": {"payee": draw(st.sampled_from([None, "black", "grey", "white"]))},
+        "lists": {
+            role: draw(st.sampled_from([None, None, None, "black", "grey", "white"]))
+            for role in ("payee", "customer", "account", "device", "ip", "merchant")
+        },
+        "ring": {
+            "size": draw(st.none() | st.integers(1, 9)),
+            "fraud_distance": draw(st.none() | st.integers(0, 6)),
+        },
         "model": {
             "review_from": None if score is None else review_from,
             "decline_from": None if score is None else decline_from,
@@ -96,10 +120,10 @@ class TestPaymentPolicy:
     @settings(max_examples=1_500, deadline=None)
     def test_rules_as_the_reference_does(self, facts: dict[str, Any]):
         ruling = PROGRAM.ruling(facts)
-        outcome, codes = reference(facts)
+        outcome, rows, codes = reference(facts)
         assert (ruling.outcome, list(ruling.reason_codes)) == (outcome, codes)
         assert ruling.degraded == ()
-        assert ruling.trace == ruling.reason_codes
+        assert list(ruling.trace) == rows
 
     @given(payments(), scores)
     @settings(max_examples=300, deadline=None)
