@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from services.ledger import service
 from services.ledger.holds import service as holds
-from services.ledger.order_queue import OrderQueue
 from shared.contracts.http import ledger as contract
 from shared.kit.app import Context
+from shared.kit.order_queue import OrderQueue
 
 
 @dataclass(frozen=True, slots=True)

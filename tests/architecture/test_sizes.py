@@ -14,7 +14,7 @@ MAX_LINE = 100
 MAX_FILE = 400
 MAX_FUNCTION = 60
 #: Lines of code, neither blank, nor a comment, nor a docstring: docs/adr/0015-the-kits-budget.md.
-KIT_BUDGET = 2_000
+KIT_BUDGET = 2_100
 ADAPTERS_BUDGET = 800
 #: What of `shared/kit/bus` belongs to the kit itself; the rest is adapters.
 PORT = {"__init__.py", "port.py", "select.py"}

@@ -64,7 +64,7 @@ class OrderQueue(Generic[OrderT, ReplyT]):
             Unavailable, or the error that refused the order.
         """
         if len(self._waiting) >= MAX_WAITING:
-            raise Unavailable("Too many orders wait for the ledger")
+            raise Unavailable("Too many requests wait for the database")
         answer: asyncio.Future[ReplyT] = asyncio.get_running_loop().create_future()
         self._waiting.append((order, answer))
         self._arrived.set()
