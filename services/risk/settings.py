@@ -5,7 +5,7 @@ from typing import Self
 
 from pydantic import Field, SecretStr, model_validator
 
-from services.risk.sources.domain import Source
+from shared.contracts.http.risk_sources import Source
 from shared.kit.settings import Settings
 
 

@@ -9,7 +9,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, ValidationError
 
-from services.risk.sources.domain import TERMS, Source
+from services.risk.sources.domain import TERMS
+from shared.contracts.http.risk_sources import Source
 from shared.contracts.values import CustomerId
 
 Count = Annotated[StrictInt, Field(ge=0, le=10_000)]

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import httpx
 
 from services.risk.sources.answers import Report, known_answers
-from services.risk.sources.domain import Source
 from services.risk.sources.port import Question, SourceFailed
+from shared.contracts.http.risk_sources import Source
 
 #: A report is a few hundred bytes; whoever sends more is not who we think.
 MAX_ANSWER = 16 * 1024

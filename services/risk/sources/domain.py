@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-Source = Literal["bureau", "court", "tax", "telecom", "consumption"]
-#: What a customer lets a source be asked for; a consent to one is none to the other.
-Purpose = Literal["credit", "account_opening"]
+from shared.contracts.http.risk_sources import Purpose, Source
+
 #: How an answer came, or why none did.
 State = Literal["live", "cached", "stale", "failed", "refused_consent", "skipped"]
 

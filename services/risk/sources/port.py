@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 from uuid import UUID
 
-from services.risk.sources.domain import Purpose
+from shared.contracts.http.risk_sources import Purpose
 
 Cause = Literal[
     "not_configured",

@@ -7,12 +7,14 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import delete, exists, func, insert, literal, select, text, update
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from services.risk.sources.domain import TERMS, Consent, Kept, Source, State
+from services.risk.sources.domain import TERMS, Consent, Kept, State
 from services.risk.sources.models import source_answers as answers
 from services.risk.sources.models import source_consents as consents
 from services.risk.sources.models import source_uses as uses
+from shared.contracts.http.risk_sources import Source
 from shared.kit.database import AnySession, Session
 
 #: Kept answers that are deleted by one statement.
@@ -56,7 +58,7 @@ async def latest_consents(
     statement = (
         select(consents)
         .where(consents.c.customer_id == customer_id)
-        .distinct(consents.c.source, consents.c.purpose)
+        .ext(distinct_on(consents.c.source, consents.c.purpose))
         .order_by(consents.c.source, consents.c.purpose, consents.c.position.desc())
     )
     rows = (await session.execute(statement)).all()
@@ -126,7 +128,7 @@ async def forget_unallowed(session: Session, *, now: datetime) -> int:
     """Delete answers for which no consent holds any more: its end has come by itself."""
     newest = (
         select(consents.c.customer_id, consents.c.source, consents.c.granted, consents.c.until)
-        .distinct(consents.c.customer_id, consents.c.source, consents.c.purpose)
+        .ext(distinct_on(consents.c.customer_id, consents.c.source, consents.c.purpose))
         .order_by(
             consents.c.customer_id,
             consents.c.source,

@@ -15,18 +15,10 @@ from uuid import UUID
 from services.risk.sources import repository
 from services.risk.sources.answers import known_answers
 from services.risk.sources.breakers import Breaker
-from services.risk.sources.domain import (
-    PURPOSES,
-    TERMS,
-    Consent,
-    Kept,
-    Purpose,
-    Source,
-    State,
-    may_ask,
-)
+from services.risk.sources.domain import PURPOSES, TERMS, Consent, Kept, State, may_ask
 from services.risk.sources.port import Connector, Question, SourceFailed
 from services.risk.sources.repository import UseRow
+from shared.contracts.http.risk_sources import Purpose, Source
 from shared.kit import tracing
 from shared.kit.app import Context
 from shared.kit.clock import new_id

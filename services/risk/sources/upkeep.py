@@ -8,9 +8,10 @@ from services.risk.settings import RiskSettings
 from services.risk.sources import repository
 from services.risk.sources.breakers import Breaker
 from services.risk.sources.clients import HttpConnector
-from services.risk.sources.domain import TERMS, Source
+from services.risk.sources.domain import TERMS
 from services.risk.sources.port import Connector
 from services.risk.sources.service import Sources
+from shared.contracts.http.risk_sources import Source
 from shared.kit.app import Context
 
 FORGET_EVERY_S = 60.0
