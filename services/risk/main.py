@@ -24,6 +24,7 @@ from services.risk.policies.back_tests.service import back_testing
 from services.risk.rings.domain import Rings
 from services.risk.scoring import FraudModel, ModelRefused
 from services.risk.settings import RiskSettings
+from services.risk.sources import api as sources_api
 from services.risk.sources import upkeep as sources
 from shared.kit.app import Context, Job, Resources, create_app, serve
 
@@ -98,6 +99,7 @@ def build(settings: RiskSettings) -> FastAPI:
             identifiers_api.router,
             policies_api.router,
             cases_api.router,
+            sources_api.router,
             desk_api.router,
         ],
         subscriptions=CASES,
