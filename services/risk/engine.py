@@ -3,18 +3,28 @@
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 from services.risk.features import Windows
 from services.risk.policies.active import ActivePolicies
+from services.risk.policies.reasons import FEATURES_MISSING
 from services.risk.rings.domain import Rings
 from services.risk.scoring import FraudModel
 
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
+#: More missing inputs than a payment has by its nature: a score of it is a guess. Without a
+#: history two are missing, without a reference rate for the currency three more.
+MAX_MISSING: Final = 5
+#: Names of inputs out of range that a decision keeps.
+MAX_NAMED: Final = 5
+
+
+@dataclass(slots=True)
 class Engine:
-    """What decides in this process. `model` is None where none could be loaded.
+    """What decides in this process. `model` is None where none could be loaded, and
+    `model_flags` say what else is wrong with it; both may change while decisions are made.
 
     `windows_age_ms` says how long ago the bus was read to its end; None: not yet.
     """
@@ -25,22 +35,27 @@ class Engine:
     windows_age_ms: Callable[[], int | None]
     model: FraudModel | None
     behind_after_ms: int
+    model_flags: tuple[str, ...] = ()
 
 
 def scored(
     model: FraudModel | None, features: dict[str, float], degraded: list[str]
 ) -> float | None:
-    """The score; without one, its cause goes to `degraded`."""
+    """The score; without one, its cause goes to `degraded`, and so does what its inputs lack."""
     if model is None:
         degraded.append("model_unavailable")
         return None
     try:
-        return model.score(features)
+        found = model.scored(features)
     except Exception as error:
         # a model that fails on one payment must not stop the rules
         log.exception("model.failed", extra={"cause": type(error).__name__})
         degraded.append("model_failed")
         return None
+    degraded += [f"out_of_range.{name}" for name in found.out_of_range[:MAX_NAMED]]
+    if found.missing > MAX_MISSING:
+        degraded.append(FEATURES_MISSING)
+    return found.score
 
 
 def thresholds_of(model: FraudModel | None) -> dict[str, float | None]:

@@ -8,6 +8,7 @@ the rules are asked one by one: the broken ones are named, the others count as e
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, TypeAlias, cast
 
 import zen
@@ -25,7 +26,7 @@ from services.risk.policies.domain import (
 )
 from services.risk.policies.facts import Facts, Selection, source_of
 from services.risk.policies.graphs import Graph, Row, graph_of, reads_of
-from services.risk.policies.reasons import RULE_FAILED
+from services.risk.policies.reasons import NEVER_APPROVED, RULE_FAILED
 
 #: Index of the row that counted and its value; None where no row did.
 _Hit: TypeAlias = Sequence[Any] | None
@@ -61,7 +62,24 @@ class Program:
         self._approved = self._ruling(Outcome.APPROVE, [], [], [], {})
 
     def ruling(self, facts: Facts) -> Ruling:
-        """What the policy says to these facts; a missing fact is null, and so is NaN."""
+        """What the policy says to these facts; a missing fact is null, and so is NaN.
+
+        Whatever it says, what was not decided in time, or knew too little, is not approved.
+        """
+        ruling = self._ruled(facts)
+        degraded = facts.get("degraded")
+        if not degraded or not isinstance(degraded, list):
+            return ruling
+        forced = [it for it in degraded if isinstance(it, str) and it in NEVER_APPROVED]
+        if not forced:
+            return ruling
+        return replace(
+            ruling,
+            outcome=max(ruling.outcome, Outcome.REVIEW),
+            reason_codes=tuple(dict.fromkeys((*ruling.reason_codes, *forced))),
+        )
+
+    def _ruled(self, facts: Facts) -> Ruling:
         failed: list[str] = []
         grade: _Hit = None
         try:

@@ -8,6 +8,11 @@ from collections.abc import Mapping
 
 #: The reason of every rule that could not be evaluated.
 RULE_FAILED = "rule_failed"
+#: What a decision is flagged with that was not made in time, or knew too little.
+DEADLINE_EXCEEDED = "deadline_exceeded"
+FEATURES_MISSING = "features_missing"
+#: Flags with which no policy approves, whatever its rules say: a person looks, and reads why.
+NEVER_APPROVED = frozenset({DEADLINE_EXCEEDED, FEATURES_MISSING})
 
 REASONS: Mapping[str, tuple[str, str]] = {
     "model_score_high": (
@@ -49,6 +54,14 @@ REASONS: Mapping[str, tuple[str, str]] = {
     RULE_FAILED: (
         "该笔业务正在由人工核实。",
         "A person is checking this request.",
+    ),
+    DEADLINE_EXCEEDED: (
+        "系统未能及时完成核实,正在由人工核实。",
+        "This request could not be checked in time; a person is checking it.",
+    ),
+    FEATURES_MISSING: (
+        "系统缺少核实所需的信息,正在由人工核实。",
+        "Some of what is needed to check this request is missing; a person is checking it.",
     ),
     "party_listed": (
         "目前无法为您办理该业务,请联系我行。",

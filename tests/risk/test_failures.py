@@ -1,0 +1,94 @@
+"""What becomes of a decision where something fails: each line of the table in docs/risk.md.
+
+Nothing that fails is silent: the decision is flagged as degraded, with its cause.
+"""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from services.risk import scoring
+from services.risk.domain import Outcome
+from services.risk.engine import MAX_MISSING, scored
+from services.risk.features import FRAUD_INPUTS, Windows
+from services.risk.features.bounds import BOUNDS
+from services.risk.policies import seeds
+from services.risk.policies.facts import over
+from services.risk.windows import SeenPayment
+from tests.risk.test_windows import NOON_MS
+
+ARTIFACTS = Path(scoring.__file__).parent / "artifacts"
+MODEL = scoring.load(ARTIFACTS)
+POLICY = seeds.seed_program("payment")
+
+
+def calm() -> dict[str, float]:
+    """The features of a calm payment of a customer without a history."""
+    return Windows().measure(SeenPayment("p1", "c1", "a1", "shop", 1250, NOON_MS))
+
+
+def ruled(**changes: Any) -> Any:
+    """What the payment policy says to a calm payment with changes."""
+    return POLICY.ruling(over(seeds.seed("payment").tests["given"], changes))
+
+
+class TestInputs:
+    def test_that_are_missing_take_the_trees_way_for_a_missing_one(self) -> None:
+        degraded: list[str] = []
+        features = calm()
+        without = {name: value for name, value in features.items() if name != "payee_age_log_h"}
+        named = features | {"payee_age_log_h": math.nan}
+        assert scored(MODEL, without, degraded) == scored(MODEL, named, degraded)
+        assert degraded == []
+
+    @pytest.mark.parametrize("value", [math.inf, -math.inf, 1e30, -1.0])
+    def test_out_of_range_count_as_missing_and_are_named(self, value: float) -> None:
+        degraded: list[str] = []
+        features = calm()
+        expected = scored(MODEL, features | {"payee_age_log_h": math.nan}, [])
+        assert scored(MODEL, features | {"payee_age_log_h": value}, degraded) == expected
+        assert degraded == ["out_of_range.payee_age_log_h"]
+        ruling = ruled(degraded=degraded, value_minor=5_000_000)
+        assert ruling.reason_codes == ("amount_unscored",)
+
+    def test_of_which_too_many_are_missing_send_the_payment_to_review(self) -> None:
+        features = calm()
+        there = [name for name in FRAUD_INPUTS if not math.isnan(features[name])]
+        room = MAX_MISSING - (len(FRAUD_INPUTS) - len(there))
+        for count, flags in ((room, []), (room + 1, ["features_missing"])):
+            degraded: list[str] = []
+            gone = dict.fromkeys(there[:count], math.nan)
+            assert scored(MODEL, features | gone, degraded) is not None
+            assert degraded == flags
+            ruling = ruled(degraded=degraded)
+            assert ruling.outcome is (Outcome.REVIEW if flags else Outcome.APPROVE)
+            assert list(ruling.reason_codes) == flags
+
+    def test_without_a_history_and_without_a_rate_are_not_too_few(self) -> None:
+        degraded: list[str] = []
+        features = Windows().measure(SeenPayment("p1", "c1", "a1", "shop", None, NOON_MS))
+        assert scored(MODEL, features, degraded) is not None
+        assert degraded == []
+
+    def test_have_bounds_each(self) -> None:
+        assert set(FRAUD_INPUTS) <= set(BOUNDS)
+        for vector in MODEL.manifest.golden:
+            if vector.label.startswith("all_"):
+                continue
+            for name, value in zip(FRAUD_INPUTS, vector.inputs, strict=True):
+                least, most = BOUNDS[name]
+                assert value is None or least <= value <= most, name
+
+
+class TestRule:
+    def test_that_fails_leaves_the_others_and_sends_the_payment_to_review(self) -> None:
+        ruling = ruled(
+            features={"customer_count_10m": None}, lists={"payee": "grey"}, value_minor=20_000_000
+        )
+        assert ruling.outcome is Outcome.REVIEW
+        assert ruling.degraded == ("rule_failed.payment_burst",)
+        assert set(ruling.reason_codes) == {"rule_failed", "party_watched", "amount_over_ceiling"}
+        declined = ruled(features={"customer_count_10m": None}, lists={"payee": "black"})
+        assert declined.outcome is Outcome.DECLINE
