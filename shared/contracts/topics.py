@@ -42,6 +42,7 @@ TOPICS: tuple[Topic, ...] = (
     Topic("risk.decision.v1", ("risk",), (), "customer_id", 365),
     Topic("risk.case.v1", ("risk",), ("payments",), "decision_id", 365),
     Topic("risk.label.v1", ("risk",), ("risk",), "decision_id", None),
+    Topic("risk.alarm.v1", ("risk",), (), "subject", 365),
     Topic("risk.list.v1", ("risk",), ("risk",), "value", None),
     Topic("risk.identifier.v1", ("risk",), ("risk",), "customer_id", None),
     Topic("advisor.assessment.v1", ("advisor",), ("profiles",), "customer_id", None),
