@@ -17,7 +17,8 @@ MAX_PAGE = 1_000
 
 Keeper = Annotated[Caller, Depends(allow(roles=KEEPS_CUSTOMERS))]
 Reader = Annotated[
-    Caller, Depends(allow("gateway", "payments", "profiles", "advisor", roles=ALL_STAFF))
+    Caller,
+    Depends(allow("gateway", "payments", "profiles", "advisor", "risk", roles=ALL_STAFF)),
 ]
 StaffReader = Annotated[Caller, Depends(allow(roles=ALL_STAFF))]
 Limit = Annotated[int, Query(ge=1, le=MAX_PAGE)]

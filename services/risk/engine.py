@@ -1,8 +1,8 @@
 """What decides in one process: policies, windows, rings and a model."""
 
 import logging
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
 from services.risk.features import Windows
@@ -35,6 +35,8 @@ class Engine:
     windows_age_ms: Callable[[], int | None]
     model: FraudModel | None
     behind_after_ms: int
+    #: By product, what grades a loan or a card. No model for it comes with this release.
+    credit_models: Mapping[str, FraudModel] = field(default_factory=dict)
     model_flags: tuple[str, ...] = ()
 
 

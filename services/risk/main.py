@@ -8,6 +8,7 @@ from pathlib import Path
 from fastapi import FastAPI
 
 from services.risk import api, scoring
+from services.risk.applications import api as applications_api
 from services.risk.cases import api as cases_api
 from services.risk.cases import service as cases
 from services.risk.consumers import CASES, Feed, Keeping, feeding
@@ -94,6 +95,7 @@ def build(settings: RiskSettings) -> FastAPI:
         settings,
         routers=[
             api.router,
+            applications_api.router,
             accounts_api.router,
             lists_api.router,
             identifiers_api.router,

@@ -42,6 +42,10 @@ decisions = Table(
     Column("price_bps", Integer),
     Column("step_up", Text),
     Column("elapsed_us", Integer, nullable=False),
+    #: Which outside sources were asked, with state, age and cost; null where none could be.
+    Column("sources", JSONB(none_as_null=True)),
+    #: Of the graph that decided; a label alone does not say it.
+    Column("policy_sha256", LargeBinary),
     #: How long ago the windows had last read the bus to its end; null: never yet.
     Column("windows_age_ms", BigInteger),
     Column("decided_at", DateTime(timezone=True), nullable=False),

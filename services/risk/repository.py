@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import bindparam, literal, select
+from sqlalchemy import ARRAY, Uuid, any_, bindparam, literal, select
 from sqlalchemy.dialects.postgresql import insert
 
 from services.risk.cases import repository as cases
@@ -45,6 +45,10 @@ class StoredDecision:
     limit_minor: int | None = None
     price_bps: int | None = None
     step_up: str | None = None
+    #: The sources that were asked, each with state, age and cost; None where none could be.
+    sources: Sequence[Mapping[str, object]] | None = None
+    #: Of the policy's graph; None for a decision from before it was kept.
+    policy_sha256: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +71,9 @@ _BEFORE = select(
 
 
 _DECISION = select(decisions).where(decisions.c.decision_id == bindparam("id"))
+_DECISIONS = select(decisions).where(
+    decisions.c.decision_id == any_(bindparam("ids", type_=ARRAY(Uuid)))
+)
 
 
 async def before_decision(
@@ -78,13 +85,19 @@ async def before_decision(
     """
     values = {"id": decision_id, **lists.asked(names, now=now)}
     row = (await session.execute(_BEFORE, values)).one()
-    known = None if row.decision_id is None else _decision(row)
+    known = None if row.decision_id is None else stored(row)
     return Before(known, lists.by_role(row.lists_found), row.policy_revision)
 
 
 async def decision(session: AnySession, decision_id: UUID) -> StoredDecision | None:
     row = (await session.execute(_DECISION, {"id": decision_id})).first()
-    return None if row is None else _decision(row)
+    return None if row is None else stored(row)
+
+
+async def decisions_of(session: AnySession, ids: Sequence[UUID]) -> list[StoredDecision]:
+    """Those of the decisions that there are, in no order."""
+    rows = (await session.execute(_DECISIONS, {"ids": list(ids)})).all()
+    return [stored(row) for row in rows]
 
 
 #: Built once: building it costs more than running it.
@@ -114,8 +127,16 @@ async def insert_decision(
 
     False where another call stored one under that id meanwhile: then nothing was stored.
     """
-    values = {
-        **told,
+    values = {**told, **values_of(made)}
+    statement = _INSERT
+    if case is not None:
+        statement, values = _INSERT_WITH_CASE, values | cases.parameters(case)
+    return (await session.execute(statement, values)).first() is not None
+
+
+def values_of(made: StoredDecision) -> dict[str, Any]:
+    """The decision by the names of its columns."""
+    return {
         "decision_id": made.decision_id,
         "customer_id": made.customer_id,
         "product": made.product,
@@ -137,14 +158,13 @@ async def insert_decision(
         "limit_minor": made.limit_minor,
         "price_bps": made.price_bps,
         "step_up": made.step_up,
+        "sources": None if made.sources is None else list(made.sources),
+        "policy_sha256": made.policy_sha256,
     }
-    statement = _INSERT
-    if case is not None:
-        statement, values = _INSERT_WITH_CASE, values | cases.parameters(case)
-    return (await session.execute(statement, values)).first() is not None
 
 
-def _decision(row: Any) -> StoredDecision:
+def stored(row: Any) -> StoredDecision:
+    """The decision in a row of all of its columns."""
     return StoredDecision(
         decision_id=row.decision_id,
         customer_id=row.customer_id,
@@ -167,4 +187,6 @@ def _decision(row: Any) -> StoredDecision:
         limit_minor=row.limit_minor,
         price_bps=row.price_bps,
         step_up=row.step_up,
+        sources=row.sources,
+        policy_sha256=None if row.policy_sha256 is None else bytes(row.policy_sha256),
     )

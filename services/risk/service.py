@@ -1,5 +1,6 @@
 """What the decisions on all products share: how one is kept, told and read again."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from services.risk import repository
@@ -40,6 +41,12 @@ async def read_decision(session: AnySession, *, decision_id: UUID) -> contract.D
         facts=None if made.facts is None else dict(made.facts),
         trace=None if made.trace is None else list(made.trace),
         grade=made.grade,
+        product=made.product,
+        model_sha256=None if made.model_sha256 is None else made.model_sha256.hex(),
+        policy_sha256=None if made.policy_sha256 is None else made.policy_sha256.hex(),
+        sources=None
+        if made.sources is None
+        else [contract.SourceUsed.model_validate(use) for use in made.sources],
     )
 
 
@@ -68,21 +75,26 @@ async def kept(session: AnySession, decision_id: UUID) -> StoredDecision:
 
 def same(known: StoredDecision, digest: bytes) -> StoredDecision:
     if known.body_hash != digest:
-        raise DecisionExists(field="decision_id", expected="a new id for another payment")
+        raise DecisionExists(field="decision_id", expected="a new id for another request")
     return known
 
 
-def reply_of(made: StoredDecision) -> contract.Decision:
+def reasons_of(codes: Sequence[str]) -> list[contract.Reason]:
+    """The codes with what a customer may read of each."""
     reasons = []
-    for code in made.reason_codes:
+    for code in codes:
         zh, en = REASONS[code]
         reasons.append(contract.Reason(code=code, text=Localized(zh=zh, en=en)))
+    return reasons
+
+
+def reply_of(made: StoredDecision) -> contract.Decision:
     return contract.Decision.model_validate(
         {
             "decision_id": made.decision_id,
             "outcome": made.outcome,
             "score": made.score,
-            "reasons": reasons,
+            "reasons": reasons_of(made.reason_codes),
             "policy": made.policy,
             "model": made.model,
             "degraded": list(made.degraded),

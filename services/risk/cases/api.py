@@ -128,6 +128,7 @@ async def give_verdict(
             text=body.note,
             staff_id=staff_of(caller),
             now=now,
+            limit_minor=body.limit_minor,
         )
     context.published()
     return views.CaseReply.of(case, now=now)

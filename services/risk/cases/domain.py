@@ -41,6 +41,10 @@ WITHIN: Final[Mapping[str, timedelta]] = {
 #: as large.
 SECOND_FOR_DECLINE_MINOR: Final = 20_000_000
 SECOND_FOR_APPROVE_MINOR: Final = 50_000_000
+#: A person who grants so much credit is not enough either.
+SECOND_FOR_CREDIT_MINOR: Final = 10_000_000
+#: Products of which a verdict grants an amount.
+CREDIT: Final = frozenset({"loan", "card"})
 
 #: What a verdict rests on, with the label that it gives the decision.
 VERDICT_CODES: Final[Mapping[str, tuple[Verdict, LabelWord]]] = {
@@ -91,6 +95,11 @@ class VerdictCodeUnfit(BankError):
     title = "This reason does not go with this verdict"
 
 
+class LimitUnfit(BankError):
+    status, code = 422, "limit_unfit"
+    title = "This limit does not go with this verdict"
+
+
 class NothingToAsk(Conflict):
     code, title = "nothing_to_ask", "This was approved: there is nothing for a person to look at"
 
@@ -132,6 +141,9 @@ class Case:
     outcome_code: str | None = None
     closed_at: datetime | None = None
     asked_at: datetime | None = None
+    #: Of an approved credit: the limit in fen of CNY, and the yearly rate of its grade.
+    granted_minor: int | None = None
+    granted_price_bps: int | None = None
 
     @property
     def ends_with_payment(self) -> bool:
@@ -176,6 +188,9 @@ def due(*, kind: Kind, product: str, value_minor: int | None, opened_at: datetim
 
 def needs_second(case: Case, verdict: Verdict) -> bool:
     """Whether the verdict takes a second pair of eyes."""
+    if case.product in CREDIT and verdict == "approve":
+        value_minor = case.value_minor if case.granted_minor is None else case.granted_minor
+        return value_minor is None or value_minor >= SECOND_FOR_CREDIT_MINOR
     if not case.ends_with_payment:
         return False
     bound = SECOND_FOR_APPROVE_MINOR if verdict == "approve" else SECOND_FOR_DECLINE_MINOR
@@ -264,8 +279,44 @@ def lapse(case: Case) -> Case:
     return replace(case, state="open", assigned_to=None, assigned_until=None)
 
 
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What an approved credit gets: a limit in fen of CNY, and the yearly rate of its grade."""
+
+    limit_minor: int
+    price_bps: int | None
+
+
+def granted(
+    case: Case, *, verdict: Verdict, wished: int | None, offered: Grant | None
+) -> Grant | None:
+    """What a verdict grants: the limit that the reviewer names, else the policy's own.
+
+    The price is the grade's, whoever decides. Raises LimitUnfit.
+    """
+    if case.product not in CREDIT or verdict != "approve":
+        if wished is not None:
+            raise LimitUnfit(field="limit_minor", expected="none but with an approved credit")
+        return None
+    limit_minor = wished if wished is not None else offered.limit_minor if offered else 0
+    most = case.value_minor
+    if most is not None and wished is None:
+        limit_minor = min(limit_minor, most)
+    if limit_minor <= 0 or (most is not None and limit_minor > most):
+        bound = "" if most is None else f", at most the {most} that was asked for"
+        raise LimitUnfit(field="limit_minor", expected=f"what is granted, in fen of CNY{bound}")
+    return Grant(limit_minor, offered.price_bps if offered else None)
+
+
 def judge(
-    case: Case, *, verdict: Verdict, code: str, note: str, staff_id: str, now: datetime
+    case: Case,
+    *,
+    verdict: Verdict,
+    code: str,
+    note: str,
+    staff_id: str,
+    now: datetime,
+    grant: Grant | None = None,
 ) -> Case:
     """The verdict of whoever works on the case; the same word again changes nothing.
 
@@ -275,7 +326,8 @@ def judge(
     if VERDICT_CODES.get(code, (None,))[0] != verdict:
         raise VerdictCodeUnfit(field="reason_code", expected=f"a reason to {verdict}")
     if case.state in {"awaiting_second", "decided", "closed"}:
-        if (case.verdict, case.verdict_code, case.verdict_by) == (verdict, code, staff_id):
+        said_before = case.verdict, case.verdict_code, case.verdict_by, case.granted_minor
+        if said_before == (verdict, code, staff_id, grant.limit_minor if grant else None):
             return case
         raise CaseNotOpen(f"The case is {case.state}")
     if case.assignee(now) != staff_id:
@@ -289,6 +341,8 @@ def judge(
         verdict_note=note,
         verdict_by=staff_id,
         verdict_at=now,
+        granted_minor=grant.limit_minor if grant else None,
+        granted_price_bps=grant.price_bps if grant else None,
         assigned_to=None,
         assigned_until=None,
     )
@@ -317,6 +371,8 @@ def second(case: Case, *, agrees: bool, staff_id: str, now: datetime) -> Case:
         verdict_note=None,
         verdict_by=None,
         verdict_at=None,
+        granted_minor=None,
+        granted_price_bps=None,
     )
 
 

@@ -1,6 +1,6 @@
 """Tables of cases and labels. A label is never changed: a later one counts instead."""
 
-from sqlalchemy import BigInteger, Column, DateTime, Identity, Table, Text, Uuid
+from sqlalchemy import BigInteger, Column, DateTime, Identity, Integer, Table, Text, Uuid
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from services.risk.models import metadata
@@ -40,6 +40,9 @@ cases = Table(
     Column("outcome_code", Text),
     Column("closed_at", DateTime(timezone=True)),
     Column("asked_at", DateTime(timezone=True)),
+    #: Of an approved credit: the limit in fen of CNY, and the yearly rate.
+    Column("granted_minor", BigInteger),
+    Column("granted_price_bps", Integer),
 )
 
 case_entries = Table(

@@ -7,9 +7,12 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
+    ARRAY,
     CTE,
     ColumnElement,
+    Uuid,
     and_,
+    any_,
     bindparam,
     case,
     func,
@@ -42,6 +45,8 @@ _CHANGING = (
     "outcome_code",
     "closed_at",
     "asked_at",
+    "granted_minor",
+    "granted_price_bps",
 )
 _NAMES = [column.name for column in cases.c]
 
@@ -92,10 +97,11 @@ def beside(change: CTE, *, name: str = "opened") -> CTE:
 
 def parameters(case_: Case) -> dict[str, object]:
     """What a statement with `beside` is run with, next to its own."""
-    return {f"case_{name}": value for name, value in _values(case_).items()}
+    return {f"case_{name}": value for name, value in values_of(case_).items()}
 
 
-def _values(case_: Case) -> dict[str, Any]:
+def values_of(case_: Case) -> dict[str, Any]:
+    """The case by the names of its columns."""
     return asdict(case_) | {"reason_codes": list(case_.reason_codes)}
 
 
@@ -107,13 +113,13 @@ def _case(row: Any) -> Case:
 
 async def insert_case(session: Session, case_: Case) -> bool:
     """Open a case; False where it is there already."""
-    statement = upsert(cases).values(_values(case_)).on_conflict_do_nothing()
+    statement = upsert(cases).values(values_of(case_)).on_conflict_do_nothing()
     return (await session.execute(statement.returning(cases.c.case_id))).first() is not None
 
 
 async def payment_waits(session: Session, case_: Case) -> None:
     """Open the case of a payment in review, or add to it what payments knows of the payment."""
-    new = upsert(cases).values(_values(case_))
+    new = upsert(cases).values(values_of(case_))
     facts = {name: new.excluded[name] for name in ("creditor_name", "remittance", "review_until")}
     earlier = func.least(cases.c.due_at, new.excluded.review_until)
     await session.execute(
@@ -128,6 +134,15 @@ async def find(session: AnySession, case_id: UUID) -> Case | None:
     return _case(row) if row else None
 
 
+async def of_decisions(session: AnySession, decision_ids: Sequence[UUID]) -> list[Case]:
+    """The reviews and appeals of the decisions, in no order."""
+    rows = (await session.execute(_OF_DECISIONS, {"ids": list(decision_ids)})).all()
+    return [_case(row) for row in rows]
+
+
+_OF_DECISIONS = select(*cases.c).where(
+    cases.c.decision_id == any_(bindparam("ids", type_=ARRAY(Uuid)))
+)
 _FIND = select(*cases.c).where(cases.c.case_id == bindparam("id"))
 
 
@@ -138,7 +153,7 @@ async def find_locked(session: Session, case_id: UUID) -> Case | None:
 
 async def store(session: Session, case_: Case) -> None:
     """Keep what changed of a case that `find_locked` locked."""
-    values = _values(case_)
+    values = values_of(case_)
     await session.execute(
         update(cases)
         .where(cases.c.case_id == case_.case_id)

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from services.risk import repository as decisions
 from services.risk import service as risk
-from services.risk.cases import domain, repository
+from services.risk.cases import domain, grants, repository
 from services.risk.cases.domain import Case, CaseNotFound, Entry, NothingToAsk, Verdict
 from services.risk.cases.repository import Filter, Label, PastDecision
 from services.risk.domain import reference_value_minor
@@ -125,15 +125,22 @@ async def judge(
     text: str,
     staff_id: str,
     now: datetime,
+    limit_minor: int | None = None,
 ) -> Case:
     """Keep a verdict; where it needs no second person, tell it.
 
+    `limit_minor` is what is granted of a credit, in fen of CNY; None for the policy's own limit.
+
     Raises:
-        CaseNotFound, CaseNotYours, CaseNotReady, CaseNotOpen, VerdictCodeUnfit
+        CaseNotFound, CaseNotYours, CaseNotReady, CaseNotOpen, VerdictCodeUnfit, LimitUnfit
     """
+    offered = await grants.offered(session, case_id=case_id)
 
     def change(case: Case) -> Case:
-        return domain.judge(case, verdict=verdict, code=code, note=text, staff_id=staff_id, now=now)
+        grant = domain.granted(case, verdict=verdict, wished=limit_minor, offered=offered)
+        return domain.judge(
+            case, verdict=verdict, code=code, note=text, staff_id=staff_id, now=now, grant=grant
+        )
 
     entry = Entry(case_id, verdict, staff_id, now, text=text, code=code)
     return await _change(session, change, entry=entry)
@@ -195,6 +202,8 @@ async def _final(session: Session, case: Case, *, now: datetime) -> list[Event]:
         note=case.verdict_note or "",
         decided_by=case.verdict_by,
         second_by=case.second_by,
+        limit_minor=case.granted_minor,
+        price_bps=case.granted_price_bps,
         at=now,
     )
     return [decided, _labelled(label, customer_id=case.customer_id, product=case.product)]

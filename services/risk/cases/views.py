@@ -10,7 +10,7 @@ from services.risk.cases.domain import Case, Entry
 from services.risk.cases.repository import Label, PastDecision
 from services.risk.cases.service import CaseFile
 from shared.contracts.http.risk import DecisionRecord
-from shared.contracts.values import Code, Contract, Reply
+from shared.contracts.values import AmountMinor, Code, Contract, Reply
 
 Note = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=1_000)]
 OptionalNote = Annotated[str, StringConstraints(strip_whitespace=True, max_length=1_000)]
@@ -26,6 +26,10 @@ class GiveVerdict(Contract):
     verdict: VerdictWord
     reason_code: Code
     note: OptionalNote = ""
+    limit_minor: AmountMinor | None = Field(
+        default=None,
+        description="Of an approved credit, in fen of CNY; without it the policy's own limit",
+    )
 
 
 class SecondWord(Contract):
@@ -76,6 +80,8 @@ class CaseReply(Reply):
     outcome_code: str | None
     closed_at: datetime | None
     asked_at: datetime | None
+    granted_minor: int | None
+    granted_price_bps: int | None
 
     @classmethod
     def of(cls, case: Case, *, now: datetime) -> Self:

@@ -137,6 +137,7 @@ def _make(
         score=score,
         reason_codes=ruling.reason_codes,
         policy=ruling.policy,
+        policy_sha256=policy.sha256,
         model=None if model is None else model.label,
         model_sha256=None if model is None else bytes.fromhex(model.manifest.sha256),
         degraded=(*degraded, *ruling.degraded, *flags),

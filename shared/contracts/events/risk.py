@@ -66,6 +66,9 @@ class CaseDecided(Event):
     note: str
     decided_by: str
     second_by: str | None
+    #: Of an approved credit: the limit in fen of CNY, and the yearly rate of its grade.
+    limit_minor: int | None = None
+    price_bps: int | None = None
     at: datetime
 
     def key(self) -> str:

@@ -65,6 +65,22 @@ class Decision(Reply):
     step_up: str | None = Field(default=None, description="A further proof that is asked for")
 
 
+class SourceUsed(Reply):
+    """What became of one outside source that a decision asked for.
+
+    `age_ms` is the age of its answer, `cost_minor` the price of the call in fen of CNY.
+    """
+
+    source: str
+    state: str = Field(
+        description="`live`, `cached`, `stale`, `failed`, `refused_consent` or `skipped`"
+    )
+    age_ms: int | None
+    cost_minor: int
+    cause: str | None
+    elapsed_ms: int
+
+
 class DecisionRecord(Decision):
     """A decision as it is kept: with the features that it saw and the time that it took."""
 
@@ -81,6 +97,14 @@ class DecisionRecord(Decision):
         default=None, description="The rows of the policy that fired, rules first"
     )
     grade: str | None = None
+    product: str = "payment"
+    model_sha256: str | None = None
+    policy_sha256: str | None = Field(
+        default=None, description="Of the policy's graph; null before it was kept"
+    )
+    sources: list[SourceUsed] | None = Field(
+        default=None, description="The outside sources that were asked; null where none could be"
+    )
 
 
 class ModelCard(Reply):

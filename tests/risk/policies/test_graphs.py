@@ -117,6 +117,8 @@ class TestGraph:
             "score": 0.01,
             "application": {
                 "age": 34,
+                "customer_count_30d": 1,
+                "device_customers_30d": 1,
                 "monthly_debt_minor": 100_000,
                 "monthly_income_minor": 1_000_000,
                 "requested_minor": 2_000_000,
