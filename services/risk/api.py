@@ -3,15 +3,17 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Path, Query
+from fastapi import APIRouter, Depends, Path, Query, Response
 
 from services.risk import service
 from services.risk.engine import Engine
 from services.risk.payments import service as payments
+from services.risk.payments.queue import queue_of
 from shared.contracts.http import risk as contract
 from shared.contracts.values import AccountId
 from shared.kit.app import Context, Ctx
 from shared.kit.auth import Caller, allow
+from shared.kit.replies import written
 
 Payments = Annotated[Caller, Depends(allow("payments"))]
 Operator = Annotated[Caller, Depends(allow(roles=("operator",)))]
@@ -28,17 +30,11 @@ def engine_of(context: Context) -> Engine:
     return engine
 
 
-@router.post("/decisions")
-async def decide_payment(
-    body: contract.DecidePayment, context: Ctx, caller: Payments
-) -> contract.Decision:
+@router.post("/decisions", response_model=contract.Decision)
+async def decide_payment(body: contract.DecidePayment, context: Ctx, caller: Payments) -> Response:
     """Approve, review or decline one payment. The decision's id is the idempotency key."""
-    async with context.database.statement() as session:
-        reply = await payments.decide_payment(
-            session, engine=engine_of(context), body=body, caller=caller, now=context.clock()
-        )
-    context.published()
-    return reply
+    order = payments.order_of(body, caller=caller, now=context.clock())
+    return written(await queue_of(context).submit(order), status=200)
 
 
 @router.get("/decisions/{decision_id}")

@@ -19,6 +19,7 @@ from services.risk.features import Windows
 from services.risk.identifiers import api as identifiers_api
 from services.risk.lists import accounts_api
 from services.risk.lists import api as lists_api
+from services.risk.payments.queue import queueing
 from services.risk.policies import api as policies_api
 from services.risk.policies.active import ActivePolicies, following
 from services.risk.policies.back_tests.service import back_testing
@@ -70,7 +71,7 @@ def resources(settings: RiskSettings) -> Resources:
         rings = context.resources["rings"] = Rings()
         feed = Feed(windows=windows, rings=rings, bus=context.bus, keeping=keeping_of(settings))
         policies = context.resources["policies"] = ActivePolicies()
-        context.resources["engine"] = Engine(
+        engine = context.resources["engine"] = Engine(
             policies=policies,
             windows=windows,
             rings=rings,
@@ -81,6 +82,7 @@ def resources(settings: RiskSettings) -> Resources:
         context.ready["windows"] = lambda: feed.caught_up
         async with (
             feeding(feed),
+            queueing(context, engine),
             following(context, policies),
             back_testing(context),
             sources.opened(context, settings),

@@ -1,7 +1,8 @@
 """The SQL of the lists."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import (
@@ -55,11 +56,30 @@ def _found() -> ColumnElement[Any]:
 COLUMN = _found()
 
 
+_NO_LIST: Mapping[str, str | None] = MappingProxyType(dict.fromkeys(ROLES))
+
+
 def asked(values: Mapping[str, str | None], *, now: datetime) -> dict[str, object]:
     """What a statement with `COLUMN` is run with: the payment's names by role."""
-    there = [(role, ROLES[role], value) for role, value in values.items() if value is not None]
+    return _asked([(role, role, value) for role, value in values.items()], now=now)
+
+
+def asked_together(
+    payments: Sequence[Mapping[str, str | None]], *, now: datetime
+) -> dict[str, object]:
+    """The same for several payments; `by_role_together` reads the answer."""
+    named = [
+        (f"{number}.{role}", role, value)
+        for number, values in enumerate(payments)
+        for role, value in values.items()
+    ]
+    return _asked(named, now=now)
+
+
+def _asked(named: Sequence[tuple[str, str, str | None]], *, now: datetime) -> dict[str, object]:
+    there = [(place, ROLES[role], value) for place, role, value in named if value is not None]
     return {
-        "list_roles": [role for role, _, _ in there],
+        "list_roles": [place for place, _, _ in there],
         "list_kinds": [kind for _, kind, _ in there],
         "list_values": [value for _, _, value in there],
         "list_now": now,
@@ -69,6 +89,19 @@ def asked(values: Mapping[str, str | None], *, now: datetime) -> dict[str, objec
 def by_role(found: Mapping[str, str] | None) -> dict[str, str | None]:
     """The list that counts for each role; None where none names it."""
     return dict.fromkeys(ROLES) | dict(found or {})
+
+
+def by_role_together(
+    found: Mapping[str, str] | None, *, count: int
+) -> list[Mapping[str, str | None]]:
+    """For each of `count` payments the list that counts for each role."""
+    if not found:
+        return [_NO_LIST] * count
+    told: list[dict[str, str | None]] = [dict(_NO_LIST) for _ in range(count)]
+    for place, name in found.items():
+        number, _, role = place.partition(".")
+        told[int(number)][role] = name
+    return list(told)
 
 
 async def insert_entry(session: Session, entry: Entry) -> bool:

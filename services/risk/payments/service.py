@@ -1,9 +1,12 @@
-"""Decides on one payment: reads with one statement, rules in memory, stores with one."""
+"""Decides on payments: reads with one statement, rules in memory, stores with one.
+
+Payments that arrive while a commit runs share both statements of the next one.
+"""
 
 import math
 import time
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -12,52 +15,107 @@ from services.risk.cases import domain as cases
 from services.risk.cases.domain import Case
 from services.risk.domain import reference_value_minor
 from services.risk.engine import Engine, scored, thresholds_of
+from services.risk.payments import repository as together
 from services.risk.policies.facts import hour_of
 from services.risk.repository import StoredDecision
-from services.risk.service import SOURCE, event_of, kept, reply_of, same
+from services.risk.service import SOURCE, DecisionExists, event_of, kept, reply_of, same
 from services.risk.windows import SeenPayment, in_ms
 from shared.contracts.http import risk as contract
-from shared.kit import outbox
+from shared.kit import outbox, tracing
 from shared.kit.auth import Caller
 from shared.kit.database import AnySession
 from shared.kit.idempotency import body_hash
-from shared.kit.problems import Forbidden, InvalidRequest
+from shared.kit.problems import BankError, Forbidden, InvalidRequest
+from shared.kit.tracing import Trace
 
 PRODUCT: Final = "payment"
 #: What the clocks of two machines may differ by; a later payment would blind the windows.
 MAX_AHEAD = timedelta(minutes=5)
 
 
-async def decide_payment(
-    session: AnySession,
-    *,
-    engine: Engine,
-    body: contract.DecidePayment,
-    caller: Caller,
-    now: datetime,
-) -> contract.Decision:
-    """Decide on one payment and keep the decision; the same request again gets the kept one.
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One payment to decide on, and the trace that its event belongs to."""
+
+    body: contract.DecidePayment
+    body_hash: bytes
+    trace: Trace | None
+
+
+def order_of(body: contract.DecidePayment, *, caller: Caller, now: datetime) -> Order:
+    """The order that a request asks for.
 
     Raises:
         Forbidden: the token speaks for another customer.
         InvalidRequest: `at` has no offset, or lies ahead of the bank's clock.
-        DecisionExists: the id belongs to another payment.
     """
     _check(body, caller=caller, now=now)
-    digest = body_hash(body)
+    return Order(body=body, body_hash=body_hash(body), trace=tracing.current())
+
+
+async def decide(
+    session: AnySession, *, engine: Engine, orders: Sequence[Order], now: datetime
+) -> list[contract.Decision | BankError]:
+    """Decide on payments and keep the decisions, all in one statement; each has its own answer.
+
+    The same request again gets the kept decision; DecisionExists where its id belongs to another
+    payment. No id may stand in `orders` twice.
+
+    Raises asyncpg.UniqueViolationError where one of several was decided elsewhere meanwhile.
+    """
+    if len(orders) == 1:
+        return [await _decide_one(session, engine=engine, order=orders[0], now=now)]
+    ids = [order.body.decision_id for order in orders]
+    names = [_names(order.body) for order in orders]
+    before = await together.before(session, ids=ids, names=names, now=now)
+    await engine.policies.follow(session, before.policy_revision)
+    known = {}
+    if before.known:
+        kept_ones = await repository.decisions_of(session, list(before.known))
+        known = {made.decision_id: made for made in kept_ones}
+    made = {
+        order.body.decision_id: _make(engine, order=order, lists=lists, now=now)
+        for order, lists in zip(orders, before.lists, strict=True)
+        if order.body.decision_id not in known
+    }
+    new = [order for order in orders if order.body.decision_id in made]
+    if new:
+        told = outbox.parameters(
+            source=SOURCE,
+            now=now,
+            events=[event_of(made[order.body.decision_id]) for order in new],
+            traces=[order.trace for order in new],
+        )
+        reviews = [_case(made[order.body.decision_id], order.body) for order in new]
+        opened = [case for case in reviews if case is not None]
+        await together.insert_decisions(session, list(made.values()), told=told, opened=opened)
+    return [_answer(order, (known | made)[order.body.decision_id]) for order in orders]
+
+
+async def _decide_one(
+    session: AnySession, *, engine: Engine, order: Order, now: datetime
+) -> contract.Decision | BankError:
+    decision_id = order.body.decision_id
     before = await repository.before_decision(
-        session, decision_id=body.decision_id, names=_names(body), now=now
+        session, decision_id=decision_id, names=_names(order.body), now=now
     )
     if before.known is not None:
-        return reply_of(same(before.known, digest))
+        return _answer(order, before.known)
     await engine.policies.follow(session, before.policy_revision)
-    made = _make(engine, body=body, digest=digest, lists=before.lists, now=now)
-    told = outbox.parameters(source=SOURCE, now=now, events=[event_of(made)])
-    case = _case(made, body) if made.outcome == "review" else None
+    made = _make(engine, order=order, lists=before.lists, now=now)
+    told = outbox.parameters(source=SOURCE, now=now, events=[event_of(made)], traces=[order.trace])
+    case = _case(made, order.body)
     if not await repository.insert_decision(session, made, told=told, case=case):
         # two at once: the other one's decision stands
-        return reply_of(same(await kept(session, body.decision_id), digest))
-    return reply_of(made)
+        made = await kept(session, decision_id)
+    return _answer(order, made)
+
+
+def _answer(order: Order, made: StoredDecision) -> contract.Decision | BankError:
+    try:
+        return reply_of(same(made, order.body_hash))
+    except DecisionExists as error:
+        return error
 
 
 def _check(body: contract.DecidePayment, *, caller: Caller, now: datetime) -> None:
@@ -88,13 +146,12 @@ def _names(body: contract.DecidePayment) -> dict[str, str | None]:
 def _make(
     engine: Engine,
     *,
-    body: contract.DecidePayment,
-    digest: bytes,
+    order: Order,
     lists: Mapping[str, str | None],
     now: datetime,
 ) -> StoredDecision:
     """Decide in memory: counts the payment into the windows, and touches nothing else."""
-    began = time.perf_counter_ns()
+    began, body = time.perf_counter_ns(), order.body
     value_minor = reference_value_minor(body.amount_minor, body.currency)
     payment = SeenPayment(
         payment_id=str(body.decision_id),
@@ -112,7 +169,7 @@ def _make(
         engine.rings.link(payment.customer_id, ("device", payment.device_id))
     ring = engine.rings.ring(payment.customer_id, now_ms=in_ms(now))
     windows_age_ms = engine.windows_age_ms()
-    degraded = []
+    degraded = list(engine.model_flags)
     if windows_age_ms is None or windows_age_ms > engine.behind_after_ms:
         degraded.append("windows_behind")
     score = scored(engine.model, features, degraded)
@@ -132,7 +189,7 @@ def _make(
         decision_id=body.decision_id,
         customer_id=body.customer_id,
         product=PRODUCT,
-        body_hash=digest,
+        body_hash=order.body_hash,
         outcome=ruling.outcome.word,
         score=score,
         reason_codes=ruling.reason_codes,
@@ -154,8 +211,10 @@ def _make(
     )
 
 
-def _case(made: StoredDecision, body: contract.DecidePayment) -> Case:
-    """The case in which a person decides what the policy left open."""
+def _case(made: StoredDecision, body: contract.DecidePayment) -> Case | None:
+    """The case in which a person decides what the policy left open, if it did."""
+    if made.outcome != "review":
+        return None
     case = cases.opened(
         decision_id=made.decision_id,
         kind="review",
