@@ -1,13 +1,12 @@
 """Starts risk: `python -m services.risk.main`, with its settings in the environment."""
 
-import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 from fastapi import FastAPI
 
-from services.risk import api, scoring
+from services.risk import api
 from services.risk.applications import api as applications_api
 from services.risk.cases import api as cases_api
 from services.risk.cases import service as cases
@@ -19,18 +18,16 @@ from services.risk.features import Windows
 from services.risk.identifiers import api as identifiers_api
 from services.risk.lists import accounts_api
 from services.risk.lists import api as lists_api
+from services.risk.model_files import following_files, load_model
 from services.risk.payments.queue import queueing
 from services.risk.policies import api as policies_api
 from services.risk.policies.active import ActivePolicies, following
 from services.risk.policies.back_tests.service import back_testing
 from services.risk.rings.domain import Rings
-from services.risk.scoring import FraudModel, ModelRefused
 from services.risk.settings import RiskSettings
 from services.risk.sources import api as sources_api
 from services.risk.sources import upkeep as sources
 from shared.kit.app import Context, Job, Resources, create_app, serve
-
-log = logging.getLogger(__name__)
 
 LAPSE_EVERY_S = 30.0
 
@@ -40,15 +37,6 @@ async def lapse_assignments(context: Context) -> None:
     async with context.database.transaction() as session:
         await cases.lapse(session, now=context.clock())
         await desk.tidy(session, now=context.clock())
-
-
-def load_model(folder: Path) -> FraudModel | None:
-    """The checked model; None, told in the log, where it may not be used: rules go on alone."""
-    try:
-        return scoring.load(folder)
-    except ModelRefused as error:
-        log.error("model.refused", extra={"cause": str(error)})  # noqa: TRY400 - cause suffices
-        return None
 
 
 def keeping_of(settings: RiskSettings) -> Keeping | None:
@@ -82,6 +70,7 @@ def resources(settings: RiskSettings) -> Resources:
         context.ready["windows"] = lambda: feed.caught_up
         async with (
             feeding(feed),
+            following_files(engine, settings.artifacts_dir, every_s=settings.model_check_every_s),
             queueing(context, engine),
             following(context, policies),
             back_testing(context),

@@ -15,6 +15,10 @@ class RiskSettings(Settings):
     """A policy's graph and its tests, 256 KiB each, come in one body."""
     artifacts_dir: Path = Path(__file__).parent / "artifacts"
     """The folder of `fraud.onnx` and `fraud.json`."""
+    model_check_every_s: float = Field(default=5.0, gt=0)
+    """How often the model's files are looked at; what has changed is checked and takes over."""
+    decision_deadline_ms: float = Field(default=50.0, gt=0)
+    """A payment that takes longer to decide on is not approved: a person looks at it."""
     windows_behind_after_s: float = Field(default=5.0, gt=0)
     """The bus read longer ago than this leaves decisions flagged and the rules stricter."""
     snapshot_dir: Path | None = None

@@ -3,7 +3,9 @@
 Nothing that fails is silent: the decision is flagged as degraded, with its cause.
 """
 
+import json
 import math
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +13,17 @@ import pytest
 
 from services.risk import scoring
 from services.risk.domain import Outcome
-from services.risk.engine import MAX_MISSING, scored
+from services.risk.engine import MAX_MISSING, Engine, scored
 from services.risk.features import FRAUD_INPUTS, Windows
 from services.risk.features.bounds import BOUNDS
+from services.risk.model_files import load_model, reload
 from services.risk.policies import seeds
+from services.risk.policies.active import ActivePolicies
 from services.risk.policies.facts import over
+from services.risk.rings.domain import Rings
 from services.risk.windows import SeenPayment
+from tests.bank import Bank, eventually
+from tests.risk.support import another_risk, decided, payment
 from tests.risk.test_windows import NOON_MS
 
 ARTIFACTS = Path(scoring.__file__).parent / "artifacts"
@@ -80,6 +87,62 @@ class TestInputs:
             for name, value in zip(FRAUD_INPUTS, vector.inputs, strict=True):
                 least, most = BOUNDS[name]
                 assert value is None or least <= value <= most, name
+
+
+def replaced(path: Path, text: str) -> None:
+    """The file with another content, at once, as whoever brings a model does it."""
+    part = path.with_suffix(".part")
+    part.write_text(text)
+    part.replace(path)
+
+
+class TestModel:
+    async def test_that_is_bad_at_a_reload_leaves_the_one_before_and_flags_it(
+        self, bank: Bank, unique: str, tmp_path: Path
+    ) -> None:
+        folder = Path(shutil.copytree(ARTIFACTS, tmp_path / "artifacts"))
+        sound = (folder / "fraud.json").read_text()
+        settings = {"ARTIFACTS_DIR": str(folder), "MODEL_CHECK_EVERY_S": "0.05"}
+        async with another_risk(bank, **settings) as risk:
+
+            async def ready() -> bool:
+                return (await risk.get("/readyz")).status_code == 200
+
+            async def flags_are(*flags: str) -> bool:
+                made = await decided(risk, bank, payment(unique))
+                assert (made["model"], made["score"] is None) == ("fraud-2026.1", False)
+                return made["degraded"] == list(flags)
+
+            await eventually(ready)
+            assert await flags_are()
+            # another answer for a golden vector, under a hash that agrees with it
+            fields = json.loads(sound)
+            fields["golden"][0]["score"] = 0.5
+            fields["manifest_sha256"] = scoring.manifest_sha256(fields)
+            replaced(folder / "fraud.json", json.dumps(fields))
+            await eventually(lambda: flags_are("model_reload_refused"))
+            large = await decided(risk, bank, payment(unique, amount_minor=6_000_000))
+            assert [reason["code"] for reason in large["reasons"]] == ["amount_unscored"]
+            replaced(folder / "fraud.json", sound)
+            await eventually(flags_are)
+            (folder / "fraud.onnx").unlink()
+            await eventually(lambda: flags_are("model_reload_refused"))
+
+    async def test_that_is_sound_takes_over_where_there_was_none(self, tmp_path: Path) -> None:
+        engine = Engine(
+            policies=ActivePolicies(),
+            windows=Windows(),
+            rings=Rings(),
+            windows_age_ms=lambda: 0,
+            model=load_model(tmp_path),
+            behind_after_ms=1,
+        )
+        assert engine.model is None
+        await reload(engine, tmp_path)
+        assert (engine.model, engine.model_flags) == (None, ())
+        await reload(engine, ARTIFACTS)
+        assert engine.model is not None
+        assert engine.model.label == "fraud-2026.1"
 
 
 class TestRule:
