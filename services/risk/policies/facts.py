@@ -4,12 +4,12 @@ Facts are one dict with groups: `value_minor`, `score`, `features.payee_new`, `l
 What is missing is null, and so is a value that is not a number.
 """
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from services.risk.features import FEATURE_NAMES, HOUR_MS, LOCAL_OFFSET_MS
 from services.risk.policies.domain import GRADE, PolicyRefused, Product
+from services.risk.sources.domain import TERMS
 from services.risk.windows import DAY_MS
 
 Facts = Mapping[str, Any]
@@ -36,8 +36,12 @@ APPLICATION: Mapping[Product, frozenset[str]] = {
     "loan": _APPLICANT | _LATELY | _CREDIT | {"term_months"},
     "card": _APPLICANT | _LATELY | _CREDIT,
 }
-#: `sources.bureau.overdue_90d`: each source names its own answers.
-SOURCE_FACT = re.compile(r"sources\.([a-z][a-z0-9_]{0,40})\.[a-z][a-z0-9_]{0,40}")
+#: `sources.bureau.overdue_90d` by its source: those that the table of sources names.
+SOURCE_FACTS: Mapping[str, str] = {
+    f"sources.{source}.{answer}": source
+    for source, terms in TERMS.items()
+    for answer in terms.answers
+}
 
 _GROUPS = frozenset({*GROUPED, "application", "sources"})
 
@@ -54,13 +58,12 @@ def is_fact(name: str, *, product: Product) -> bool:
         return rest in APPLICATION[product]
     if group in GROUPED:
         return rest in GROUPED[group]
-    return SOURCE_FACT.fullmatch(name) is not None
+    return name in SOURCE_FACTS
 
 
 def source_of(name: str) -> str | None:
     """The source that a fact comes from; None where it comes from none."""
-    found = SOURCE_FACT.fullmatch(name)
-    return found[1] if found else None
+    return SOURCE_FACTS.get(name)
 
 
 def hour_of(at_ms: int) -> int:

@@ -123,4 +123,32 @@ REASONS: Mapping[str, tuple[str, str]] = {
         "系统暂时无法自动评估该申请,正在由人工核实。",
         "This application could not be assessed automatically; a person is checking it.",
     ),
+    "credit_unchecked": (
+        "暂时无法取得您的信用记录,正在由人工核实。",
+        "Your credit record could not be read at present; a person is checking the application.",
+    ),
+    "credit_sought_often": (
+        "近期信用申请较多,该申请需要人工核实。",
+        "Credit was applied for often of late; a person checks this application.",
+    ),
+    "court_listed": (
+        "法院公示信息显示您有未履行的义务,暂时无法办理。",
+        "Public court records show an obligation that is not met, so we cannot offer this now.",
+    ),
+    "court_case_open": (
+        "法院公示信息需要人工核实。",
+        "A person has to look at a public court record first.",
+    ),
+    "income_unconfirmed": (
+        "我们需要人工核实您申报的收入。",
+        "A person has to verify the income that you stated.",
+    ),
+    "spending_high": (
+        "您的支出情况需要人工核实。",
+        "A person has to look at your spending first.",
+    ),
+    "phone_unconfirmed": (
+        "我们需要人工核实您的手机号码。",
+        "A person has to verify your phone number.",
+    ),
 }

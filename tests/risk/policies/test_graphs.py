@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from services.risk.policies import seeds, trials
-from services.risk.policies.domain import PolicyRefused, Product
+from services.risk.policies.domain import PRODUCTS, PolicyRefused, Product
+from services.risk.policies.facts import SOURCE_FACTS
 from tests.risk.policies.graphs import facts, graph, node, program, row
 
 
@@ -112,7 +113,7 @@ class TestGraph:
 
     def test_is_plain_json_that_names_only_what_it_reads(self):
         policy = seeds.seed_program("loan")
-        assert policy.needs == {"bureau"}
+        assert policy.needs == {"bureau", "consumption", "court", "tax", "telecom"}
         assert json.loads(json.dumps(policy.selected(facts("loan")))) == {
             "score": 0.01,
             "application": {
@@ -125,8 +126,29 @@ class TestGraph:
             },
             "lists": {"customer": None, "device": None},
             "ring": {"fraud_distance": None},
-            "sources": {"bureau": {"overdue_90d": 0}},
+            "sources": {
+                "bureau": {
+                    "monthly_repayments_minor": 50_000,
+                    "overdue_90d": 0,
+                    "queries_3m": 1,
+                },
+                "consumption": {"monthly_spending_minor": 400_000},
+                "court": {"dishonest": False, "open_enforcements": 0},
+                "tax": {"monthly_income_minor": 1_000_000},
+                "telecom": {"months_on_network": 60, "name_matches": True},
+            },
         }
+
+    def test_reads_of_a_source_what_that_answers_and_nothing_else(self):
+        content = graph("loan")
+        row(content, "rules", "court_dishonest")["when"] = "sources.court.dishonnest == true"
+        with pytest.raises(PolicyRefused):
+            program(content, "loan")
+
+    def test_of_the_release_read_every_answer_that_is_kept(self):
+        # what no policy reads is personal data kept for nothing
+        read = {name for one in PRODUCTS for name in seeds.seed_program(one).graph.reads}
+        assert read & set(SOURCE_FACTS) == set(SOURCE_FACTS)
 
 
 class TestTrials:

@@ -136,7 +136,7 @@ class TestVersion:
             ruling = await written(author, path, {"facts": facts})
             assert (ruling["outcome"], ruling["grade"]) == ("approve", "A")
             assert (ruling["limit_minor"], ruling["price_bps"]) == (12_000_000, 435)
-            assert whole["needs"] == ["bureau"]
+            assert whole["needs"] == ["bureau", "consumption", "court", "tax", "telecom"]
 
     async def test_is_drafted_once_for_one_key(self, bank: Bank, unique: str):
         async with staff(bank, "s-author") as author:
