@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 
 import pytest_asyncio
 
@@ -23,11 +24,10 @@ async def watch_dsn(bank: Bank) -> str:
 @pytest_asyncio.fixture
 async def watched(watch_dsn: str) -> AsyncIterator[Watched]:
     database = Database(watch_dsn, pool_size=4, application="test")
-    now = era()
     try:
-        async with database.transaction() as session:
-            await plant_seeds(session, now=now)
-        found = Watched(database, watch_dsn.replace("+asyncpg", ""), now)
+        async with database.transaction() as session:  # long before what any test decides
+            await plant_seeds(session, now=datetime(2029, 1, 1, tzinfo=UTC))
+        found = Watched(database, watch_dsn.replace("+asyncpg", ""), era())
         await found.begin()
         yield found
     finally:
