@@ -68,6 +68,10 @@ class Watched:
     async def begin(self) -> None:
         """As if nothing was counted before; alarms of other tests are over."""
         await self.sql("DELETE FROM watch_places")
+        await self.sql(
+            "INSERT INTO watch_places (name, at, position)"
+            " SELECT 'labels', now(), coalesce(max(position), 0) FROM labels"
+        )
         await self.sql("UPDATE watch_alarms SET closed_at = now(), closed_why = 'below'")
         await self.sql("DELETE FROM watch_limits")
         async with self.database.transaction() as session:

@@ -85,12 +85,15 @@ class TestDrift:
 
 class TestRates:
     async def test_alarm_when_they_rise_and_rest_when_it_is_over(self, watched: Watched):
+        calm = [decision(watched.now - timedelta(days=2))] * 6_000
+        await watched.decide(calm)
         moments = spread(watched.now, 400)
         bad = {"outcome": "decline", "degraded": ["windows_behind"], "elapsed_us": 80_000}
         await watched.decide([decision(at, **bad) for at in moments[:200]])
         await watched.decide([decision(at) for at in moments[200:]])
         looked = await watched.counted_and_looked()
         assert found(looked) == {
+            ("approval_moved", ""): "critical",
             ("alert_rate", ""): "critical",
             ("decline_rate", ""): "critical",
             ("degraded_share", ""): "critical",
@@ -106,7 +109,7 @@ class TestRates:
         assert found(await watched.counted_and_looked()) == {}
         cleared = await told(watched, "AlarmCleared")
         assert {event["why"] for event in cleared} == {"below"}
-        assert len(cleared) == 4
+        assert len(cleared) == 5
 
     async def test_are_told_once_while_they_stay(self, watched: Watched):
         await watched.decide([decision(at, outcome="decline") for at in spread(watched.now, 300)])
