@@ -39,6 +39,8 @@ def environment_of(
         own["PUBLIC_URL"] = url_of("gateway", port=options.port)
     if service.name == "risk":
         own["SNAPSHOT_DIR"] = str(options.run_dir / "snapshots")
+        # a laptop that runs the whole bank stops for longer than a server may
+        own["DECISION_DEADLINE_MS"] = "1000"
     if service.name == "identity":
         own["MESSAGES_FILE"] = str(messages_file(options.run_dir))
     return own

@@ -38,6 +38,8 @@ class Engine:
     #: By product, what grades a loan or a card. No model for it comes with this release.
     credit_models: Mapping[str, FraudModel] = field(default_factory=dict)
     model_flags: tuple[str, ...] = ()
+    #: From a request's arrival to its ruling.
+    deadline_s: float = 0.05
 
 
 def scored(

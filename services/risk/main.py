@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 from fastapi import FastAPI
 
@@ -66,6 +65,7 @@ def resources(settings: RiskSettings) -> Resources:
             windows_age_ms=feed.age_ms,
             model=load_model(settings.artifacts_dir),
             behind_after_ms=int(settings.windows_behind_after_s * 1000),
+            deadline_s=settings.decision_deadline_ms / 1000,
         )
         context.ready["windows"] = lambda: feed.caught_up
         async with (

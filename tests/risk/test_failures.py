@@ -3,12 +3,14 @@
 Nothing that fails is silent: the decision is flagged as degraded, with its cause.
 """
 
+import asyncio
 import json
 import math
 import shutil
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from services.risk import scoring
@@ -23,7 +25,7 @@ from services.risk.policies.facts import over
 from services.risk.rings.domain import Rings
 from services.risk.windows import SeenPayment
 from tests.bank import Bank, eventually
-from tests.risk.support import another_risk, decided, payment
+from tests.risk.support import another_risk, decided, payment, record
 from tests.risk.test_windows import NOON_MS
 
 ARTIFACTS = Path(scoring.__file__).parent / "artifacts"
@@ -96,6 +98,10 @@ def replaced(path: Path, text: str) -> None:
     part.replace(path)
 
 
+async def ready(risk: httpx.AsyncClient) -> bool:
+    return (await risk.get("/readyz")).status_code == 200
+
+
 class TestModel:
     async def test_that_is_bad_at_a_reload_leaves_the_one_before_and_flags_it(
         self, bank: Bank, unique: str, tmp_path: Path
@@ -105,15 +111,12 @@ class TestModel:
         settings = {"ARTIFACTS_DIR": str(folder), "MODEL_CHECK_EVERY_S": "0.05"}
         async with another_risk(bank, **settings) as risk:
 
-            async def ready() -> bool:
-                return (await risk.get("/readyz")).status_code == 200
-
             async def flags_are(*flags: str) -> bool:
                 made = await decided(risk, bank, payment(unique))
                 assert (made["model"], made["score"] is None) == ("fraud-2026.1", False)
                 return made["degraded"] == list(flags)
 
-            await eventually(ready)
+            await eventually(lambda: ready(risk))
             assert await flags_are()
             # another answer for a golden vector, under a hash that agrees with it
             fields = json.loads(sound)
@@ -143,6 +146,58 @@ class TestModel:
         await reload(engine, ARTIFACTS)
         assert engine.model is not None
         assert engine.model.label == "fraud-2026.1"
+
+
+class TestDeadline:
+    async def test_passed_while_reading_sends_to_review_at_once_and_for_good(
+        self, bank: Bank, unique: str
+    ) -> None:
+        body = payment(unique)
+        async with another_risk(bank, DECISION_DEADLINE_MS="50") as risk:
+
+            async def calm() -> bool:
+                return (await decided(risk, bank, payment(unique)))["outcome"] == "approve"
+
+            await eventually(lambda: ready(risk))
+            await eventually(calm)
+            connection = await bank.connect("risk")
+            try:
+                async with connection.transaction():
+                    await connection.execute("LOCK TABLE list_entries IN ACCESS EXCLUSIVE MODE")
+                    made = await decided(risk, bank, body)
+                    both = await asyncio.gather(
+                        *(decided(risk, bank, payment(unique)) for _ in range(2))
+                    )
+            finally:
+                await connection.close()
+            for late in (made, *both):
+                assert late["outcome"] == "review"
+                assert late["degraded"] == ["deadline_exceeded"]
+                assert "deadline_exceeded" in [reason["code"] for reason in late["reasons"]]
+            # the list can be read again, and the decision stands
+            assert await decided(risk, bank, body) == made
+            await eventually(calm)
+
+        async def told() -> list[dict[str, Any]]:
+            events = await bank.events("risk.decision.v1", key=f"c-{unique}")
+            return [one for one in events if one["data"]["decision_id"] == made["decision_id"]]
+
+        (event,) = await eventually(told)
+        assert (event["data"]["outcome"], event["data"]["degraded"]) == ("review", True)
+        assert (await record(bank, made["decision_id"]))["facts"]["lists"]["payee"] is None
+
+    async def test_passed_by_the_ruling_itself_leaves_that_without_effect(
+        self, bank: Bank, unique: str
+    ) -> None:
+        async with another_risk(bank, DECISION_DEADLINE_MS="0.001") as risk:
+            made = await decided(risk, bank, payment(unique))
+            worse = payment(unique, amount_minor=10**15)
+            large = await decided(risk, bank, worse)
+        assert made["outcome"] == "review"
+        assert "deadline_exceeded" in made["degraded"]
+        assert [reason["code"] for reason in made["reasons"]] == ["deadline_exceeded"]
+        assert large["outcome"] in {"review", "decline"}
+        assert "amount_over_ceiling" in [reason["code"] for reason in large["reasons"]]
 
 
 class TestRule:

@@ -1,12 +1,18 @@
 """Decides on payments: reads with one statement, rules in memory, stores with one.
 
 Payments that arrive while a commit runs share both statements of the next one.
+
+There is a deadline from a payment's arrival to its ruling. What cannot be read within it is left
+unread, and a ruling that comes later is made anew as one that is late, which no policy approves:
+only that one is kept, so that the late one has no effect. Keeping it is bounded by the caller.
 """
 
+import asyncio
+import logging
 import math
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -15,8 +21,10 @@ from services.risk.cases import domain as cases
 from services.risk.cases.domain import Case
 from services.risk.domain import reference_value_minor
 from services.risk.engine import Engine, scored, thresholds_of
+from services.risk.lists.repository import by_role
 from services.risk.payments import repository as together
 from services.risk.policies.facts import hour_of
+from services.risk.policies.reasons import DEADLINE_EXCEEDED
 from services.risk.repository import StoredDecision
 from services.risk.service import SOURCE, DecisionExists, event_of, kept, reply_of, same
 from services.risk.windows import SeenPayment, in_ms
@@ -28,6 +36,8 @@ from shared.kit.idempotency import body_hash
 from shared.kit.problems import BankError, Forbidden, InvalidRequest
 from shared.kit.tracing import Trace
 
+log = logging.getLogger(__name__)
+
 PRODUCT: Final = "payment"
 #: What the clocks of two machines may differ by; a later payment would blind the windows.
 MAX_AHEAD = timedelta(minutes=5)
@@ -35,11 +45,14 @@ MAX_AHEAD = timedelta(minutes=5)
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """One payment to decide on, and the trace that its event belongs to."""
+    """One payment to decide on, the trace that its event belongs to, and when it arrived, in
+    seconds of `time.perf_counter`.
+    """
 
     body: contract.DecidePayment
     body_hash: bytes
     trace: Trace | None
+    arrived_s: float = field(default_factory=time.perf_counter)
 
 
 def order_of(body: contract.DecidePayment, *, caller: Caller, now: datetime) -> Order:
@@ -67,8 +80,13 @@ async def decide(
         return [await _decide_one(session, engine=engine, order=orders[0], now=now)]
     ids = [order.body.decision_id for order in orders]
     names = [_names(order.body) for order in orders]
-    before = await together.before(session, ids=ids, names=names, now=now)
-    await engine.policies.follow(session, before.policy_revision)
+    try:
+        async with asyncio.timeout(engine.deadline_s):
+            before = await together.before(session, ids=ids, names=names, now=now)
+            await engine.policies.follow(session, before.policy_revision)
+    except TimeoutError:
+        log.warning("decision.unread", extra={"payments": len(orders)})
+        before = together.Before(frozenset(), [by_role(None)] * len(orders), 0)
     known = {}
     if before.known:
         kept_ones = await repository.decisions_of(session, list(before.known))
@@ -96,12 +114,18 @@ async def _decide_one(
     session: AnySession, *, engine: Engine, order: Order, now: datetime
 ) -> contract.Decision | BankError:
     decision_id = order.body.decision_id
-    before = await repository.before_decision(
-        session, decision_id=decision_id, names=_names(order.body), now=now
-    )
+    try:
+        async with asyncio.timeout(engine.deadline_s):
+            before = await repository.before_decision(
+                session, decision_id=decision_id, names=_names(order.body), now=now
+            )
+            if before.known is None:
+                await engine.policies.follow(session, before.policy_revision)
+    except TimeoutError:
+        log.warning("decision.unread", extra={"payments": 1})
+        before = repository.Before(None, by_role(None), 0)
     if before.known is not None:
         return _answer(order, before.known)
-    await engine.policies.follow(session, before.policy_revision)
     made = _make(engine, order=order, lists=before.lists, now=now)
     told = outbox.parameters(source=SOURCE, now=now, events=[event_of(made)], traces=[order.trace])
     case = _case(made, order.body)
@@ -184,7 +208,11 @@ def _make(
         "model": thresholds_of(model),
     }
     policy, flags = engine.policies.of(PRODUCT)
-    ruling = policy.ruling({**facts, "product": PRODUCT, "score": score, "features": features})
+    seen = {**facts, "product": PRODUCT, "score": score, "features": features}
+    ruling = policy.ruling(seen)
+    if time.perf_counter() - order.arrived_s > engine.deadline_s:
+        degraded.append(DEADLINE_EXCEEDED)
+        ruling = policy.ruling(seen)
     return StoredDecision(
         decision_id=body.decision_id,
         customer_id=body.customer_id,
