@@ -26,6 +26,13 @@ from shared.contracts.http.profiles import (
     SetMarketingConsent,
 )
 from shared.contracts.http.risk import AskForPerson, Explanation
+from shared.contracts.http.risk_sources import (
+    Purpose,
+    SetSourceConsent,
+    Source,
+    SourceConsent,
+    SourceConsents,
+)
 from shared.contracts.values import Lang
 from shared.kit.app import Ctx
 from shared.kit.idempotency import IdempotencyKey
@@ -166,6 +173,41 @@ async def set_my_marketing_consent(
         f"/v1/customers/{customer.customer_id}/marketing-consent",
         customer_id=customer.customer_id,
         reply=MarketingConsent,
+        body=body,
+        idempotency_key=key,
+    )
+
+
+@router.get("/v1/me/source-consents")
+async def my_source_consents(context: Ctx, customer: Customer) -> SourceConsents:
+    """Whom the bank may ask about oneself, for what and until when; and what was said before."""
+    return await clients.ask(
+        context,
+        "risk",
+        "GET",
+        f"/v1/customers/{customer.customer_id}/source-consents",
+        customer_id=customer.customer_id,
+        reply=SourceConsents,
+    )
+
+
+@router.put("/v1/me/source-consents/{source}/{purpose}")
+async def set_my_source_consent(
+    source: Source,
+    purpose: Purpose,
+    body: SetSourceConsent,
+    context: Ctx,
+    customer: Customer,
+    key: IdempotencyKey,
+) -> SourceConsent:
+    """Allows a source for one purpose, or takes that back: the next decision knows."""
+    return await clients.ask(
+        context,
+        "risk",
+        "PUT",
+        f"/v1/customers/{customer.customer_id}/source-consents/{source}/{purpose}",
+        customer_id=customer.customer_id,
+        reply=SourceConsent,
         body=body,
         idempotency_key=key,
     )

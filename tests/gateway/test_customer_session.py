@@ -162,3 +162,28 @@ class TestMyAssessment:
         refused = await me.post("/v1/me/assessments", json=body, headers=key())
         assert refused.status_code == 422
         assert refused.headers["content-type"] == "application/problem+json"
+
+
+class TestMySourceConsents:
+    async def test_are_given_and_taken_back_by_source_and_purpose(self, me, customer):
+        path = "/v1/me/source-consents"
+        before = (await me.get(path)).json()
+        assert before["customer_id"] == customer.customer_id
+        assert {item["granted"] for item in before["items"]} == {False}
+        assert all(item["title"]["zh"] and item["title"]["en"] for item in before["items"])
+        given = await me.put(f"{path}/tax/credit", json={"granted": True}, headers=key())
+        assert given.status_code == 200, given.text
+        assert given.json()["granted"] is True
+        taken = await me.put(f"{path}/tax/credit", json={"granted": False}, headers=key())
+        assert taken.json()["granted"] is False
+        assert [said["granted"] for said in (await me.get(path)).json()["history"]] == [False, True]
+
+    async def test_say_which_field_is_wrong(self, me):
+        path = "/v1/me/source-consents"
+        for wrong, body in (
+            ("horoscope/credit", {"granted": True}),
+            ("tax/credit", {"granted": 3}),
+        ):
+            refused = await me.put(f"{path}/{wrong}", json=body, headers=key())
+            assert refused.status_code == 422
+            assert refused.json()["errors"][0]["field"] in {"source", "granted"}

@@ -11,8 +11,8 @@ from tests.risk.sources.support import Asker, Outside, asking
 @pytest.fixture(scope="session")
 def outside_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outside]:
     outside = Outside(tmp_path_factory.mktemp("bureau"))
-    outside.start()
     try:
+        outside.start()
         yield outside
     finally:
         outside.kill()
