@@ -18,13 +18,16 @@ from services.risk.domain import Outcome
 from services.risk.engine import MAX_MISSING, Engine, scored
 from services.risk.features import FRAUD_INPUTS, Windows
 from services.risk.features.bounds import BOUNDS
+from services.risk.features.definitions import SPANS_MS
 from services.risk.model_files import load_model, reload
 from services.risk.policies import seeds
 from services.risk.policies.active import ActivePolicies
 from services.risk.policies.facts import over
 from services.risk.rings.domain import Rings
-from services.risk.windows import SeenPayment
-from tests.bank import Bank, eventually
+from services.risk.windows import DAY_MS, Limits, SeenPayment
+from tests.bank import Bank, eventually, free_port
+from tests.payments.test_with_risk import pay
+from tests.payments.test_with_risk import payment as payment_of
 from tests.risk.support import another_risk, decided, payment, record
 from tests.risk.test_windows import NOON_MS
 
@@ -131,6 +134,31 @@ class TestModel:
             (folder / "fraud.onnx").unlink()
             await eventually(lambda: flags_are("model_reload_refused"))
 
+    async def test_that_is_bad_at_the_start_leaves_the_rules_alone_and_they_say_so(
+        self, bank: Bank, unique: str, tmp_path: Path
+    ):
+        spoiled = Path(shutil.copytree(ARTIFACTS, tmp_path / "artifacts"))
+        content = bytearray((spoiled / "fraud.onnx").read_bytes())
+        content[len(content) // 2] ^= 1
+        (spoiled / "fraud.onnx").write_bytes(content)
+        async with another_risk(bank, ARTIFACTS_DIR=str(spoiled)) as risk:
+            await eventually(lambda: ready(risk))
+            made = await decided(risk, bank, payment(unique))
+            large = await decided(risk, bank, payment(unique, amount_minor=6_000_000))
+            token = {"authorization": f"Bearer {bank.staff_token()}"}
+            card = await risk.get("/v1/model", headers=token)
+        assert (made["outcome"], made["score"], made["model"]) == ("approve", None, None)
+        assert made["degraded"] == ["model_unavailable"]
+        assert [reason["code"] for reason in large["reasons"]] == ["amount_unscored"]
+        assert large["outcome"] == "review"
+        assert (card.status_code, card.json()["code"]) == (404, "model_unavailable")
+
+        async def told() -> list[bool]:
+            events = await bank.events("risk.decision.v1", key=f"c-{unique}")
+            return [event["data"]["degraded"] for event in events]
+
+        assert (await eventually(told))[0] is True
+
     async def test_that_is_sound_takes_over_where_there_was_none(self, tmp_path: Path) -> None:
         engine = Engine(
             policies=ActivePolicies(),
@@ -210,3 +238,87 @@ class TestRule:
         assert set(ruling.reason_codes) == {"rule_failed", "party_watched", "amount_over_ceiling"}
         declined = ruled(features={"customer_count_10m": None}, lists={"payee": "black"})
         assert declined.outcome is Outcome.DECLINE
+
+
+class TestBus:
+    async def test_away_leaves_decisions_flagged_with_its_age_and_the_rules_stricter(
+        self, bank: Bank, unique: str
+    ):
+        away = f"postgresql://nobody@127.0.0.1:{free_port()}/bus"
+        async with another_risk(bank, BUS_URL=away) as risk:
+            ready = await risk.get("/readyz")
+            made = await decided(risk, bank, payment(unique))
+            large = await decided(risk, bank, payment(unique, amount_minor=6_000_000))
+        assert ready.status_code == 503
+        assert "windows" in ready.json()["detail"]
+        assert made["degraded"] == ["windows_behind"]
+        assert made["score"] is not None
+        assert (await record(bank, made["decision_id"]))["windows_age_ms"] is None
+        assert large["outcome"] == "review"
+        assert [reason["code"] for reason in large["reasons"]] == ["amount_unscored"]
+
+
+class TestEvent:
+    def test_out_of_order_counts_where_it_belongs_and_is_forgotten_past_the_bound(self) -> None:
+        limits = Limits()
+        longest = max(SPANS_MS.values())
+        windows, day = Windows(limits), DAY_MS
+        for i, at_ms in enumerate(
+            (NOON_MS, NOON_MS - day, NOON_MS - longest - limits.lateness_ms - day)
+        ):
+            windows.observe(SeenPayment(f"p{i}", "c1", "a1", "shop", 100, at_ms))
+        found = windows.measure(SeenPayment("now", "c1", "a1", "shop", 100, NOON_MS + 1))
+        # the day before counts within its week; what is too late for any window is let go
+        assert found["customer_count_24h"] == 2
+        assert found["customer_count_7d"] == 3
+        window = windows.window("customer", "c1")
+        assert window is not None
+        assert len(window.times) == 3
+
+
+class TestRequest:
+    async def test_that_comes_again_gets_the_kept_decision_whatever_changed_meanwhile(
+        self, bank: Bank, unique: str
+    ) -> None:
+        body = payment(unique)
+        async with bank.client("risk", roles=("operator",)) as staff:
+            first = await decided(staff, bank, body)
+            entry = {"list": "black", "kind": "account", "value": body["creditor_account"]}
+            headers = {"idempotency-key": f"k-{unique}"}
+            listed = await staff.post(
+                "/v1/list-entries", json=entry | {"reason": "since then"}, headers=headers
+            )
+            assert listed.status_code == 201
+            assert await decided(staff, bank, body) == first
+            assert (await decided(staff, bank, payment(unique)))["outcome"] == "decline"
+        assert first["outcome"] == "approve"
+
+
+class TestAudit:
+    async def test_away_decides_nothing_and_the_payment_goes_to_a_person(
+        self, bank: Bank, unique: str
+    ) -> None:
+        body = await payment_of(bank, unique, funds=1_000)
+        owner = await bank.connect("risk")
+        try:
+            await owner.execute("REVOKE INSERT ON decisions FROM risk")
+            try:
+                (waiting,) = await pay(bank, body)
+            finally:
+                await owner.execute("GRANT INSERT ON decisions TO risk")
+            found = "SELECT count(*) FROM decisions WHERE decision_id = $1"
+            assert await owner.fetchval(found, body["payment_id"]) == 0
+        finally:
+            await owner.close()
+        assert waiting.json()["state"] == "in_review"
+        assert waiting.json()["reason_codes"] == ["risk_unavailable"]
+
+        async def opened() -> bool:
+            async with bank.client("risk", roles=("reviewer",)) as reviewer:
+                found = await reviewer.get(f"/v1/cases/{body['payment_id']}")
+            return found.status_code == 200 and bool(found.json()["case"]["review_until"])
+
+        await eventually(opened)
+        async with bank.client("risk") as risk:
+            again = await decided(risk, bank, payment(unique, customer_id=body["customer_id"]))
+        assert (again["outcome"], again["degraded"]) == ("approve", [])

@@ -1,20 +1,16 @@
 """The windows of a running service: fed from the bus, rebuilt at start, flagged when behind."""
 
-import shutil
-from pathlib import Path
 from uuid import UUID
 
-from services.risk import scoring
 from services.risk.consumers import Feed
 from services.risk.features import Windows
 from shared.contracts.events.risk import DecisionLabelled
 from shared.kit.bus.port import Record
 from shared.kit.bus.postgres import PostgresBus
 from shared.kit.clock import new_id
-from tests.bank import Bank, eventually, free_port
+from tests.bank import Bank, eventually
 from tests.risk.support import (
     NOON,
-    another_risk,
     decided,
     message,
     minutes,
@@ -25,8 +21,6 @@ from tests.risk.support import (
     record,
     ring_of,
 )
-
-ARTIFACTS = Path(scoring.__file__).parent / "artifacts"
 
 
 async def features_of(bank: Bank, made: dict) -> dict[str, float | None]:
@@ -139,47 +133,3 @@ class TestRings:
                 return await ring_of(bank, made) == {"size": 2, "fraud_distance": None}
 
             await eventually(cleared)
-
-
-class TestDegraded:
-    async def test_without_a_sound_model_the_rules_decide_and_say_so(
-        self, bank: Bank, unique: str, tmp_path: Path
-    ):
-        spoiled = Path(shutil.copytree(ARTIFACTS, tmp_path / "artifacts"))
-        content = bytearray((spoiled / "fraud.onnx").read_bytes())
-        content[len(content) // 2] ^= 1
-        (spoiled / "fraud.onnx").write_bytes(content)
-        async with another_risk(bank, ARTIFACTS_DIR=str(spoiled)) as risk:
-
-            async def ready() -> bool:
-                return (await risk.get("/readyz")).status_code == 200
-
-            await eventually(ready)
-            made = await decided(risk, bank, payment(unique))
-            large = await decided(risk, bank, payment(unique, amount_minor=6_000_000))
-            token = {"authorization": f"Bearer {bank.staff_token()}"}
-            card = await risk.get("/v1/model", headers=token)
-        assert (made["outcome"], made["score"], made["model"]) == ("approve", None, None)
-        assert made["degraded"] == ["model_unavailable"]
-        assert [reason["code"] for reason in large["reasons"]] == ["amount_unscored"]
-        assert large["outcome"] == "review"
-        assert (card.status_code, card.json()["code"]) == (404, "model_unavailable")
-
-        async def told() -> list[bool]:
-            events = await bank.events("risk.decision.v1", key=f"c-{unique}")
-            return [event["data"]["degraded"] for event in events]
-
-        assert (await eventually(told))[0] is True
-
-    async def test_without_the_bus_it_decides_flagged_and_is_not_ready(
-        self, bank: Bank, unique: str
-    ):
-        away = f"postgresql://nobody@127.0.0.1:{free_port()}/bus"
-        async with another_risk(bank, BUS_URL=away) as risk:
-            ready = await risk.get("/readyz")
-            made = await decided(risk, bank, payment(unique))
-        assert ready.status_code == 503
-        assert "windows" in ready.json()["detail"]
-        assert made["degraded"] == ["windows_behind"]
-        assert made["score"] is not None
-        assert (await record(bank, made["decision_id"]))["windows_age_ms"] is None
