@@ -1,11 +1,14 @@
 """The worker's round: count what was decided, look at it, and take back what does harm."""
 
 import logging
+from datetime import datetime
 
 from services.risk.policies.domain import PRODUCTS
 from services.risk.watch import counting, gauges, guards, references, service
 from services.risk.watch.references import Reference
+from services.risk.watch.service import Looked
 from shared.kit.app import Context
+from shared.kit.database import Database
 
 log = logging.getLogger(__name__)
 
@@ -20,25 +23,37 @@ def reference_of(context: Context) -> Reference | None:
 
 
 async def watch(context: Context) -> None:
-    """One round. What lies further back than a round can count is counted by the next ones."""
+    """The worker's job."""
     reference = reference_of(context)
+    looked = await one_round(context.database, reference=reference, now=context.clock())
+    if looked is not None:
+        gauges.show(looked)
+
+
+async def one_round(
+    database: Database, *, reference: Reference | None, now: datetime
+) -> Looked | None:
+    """One round. What lies further back than a round can count is counted by the next ones.
+
+    None where there is such: rates of half of the decisions are no rates.
+    """
     if reference is not None:
-        async with context.database.transaction() as session:
+        async with database.transaction() as session:
             await counting.plant(session, reference)
-    counted = await counting.count_all(context.database, now=context.clock())
+    counted = await counting.count_all(database, now=now)
     if not counted.is_done:
         log.info("watch.catching_up", extra={"decisions": counted.seen})
-        return
-    async with context.database.transaction() as session:
-        looked = await service.look(session, now=context.clock())
-    gauges.show(looked)
+        return None
+    async with database.transaction() as session:
+        looked = await service.look(session, now=now)
     for product in PRODUCTS:
         try:
-            async with context.database.transaction() as session:
-                await guards.judge(session, product=product, now=context.clock())
+            async with database.transaction() as session:
+                await guards.judge(session, product=product, now=now)
         except Exception as error:  # the other products are judged all the same
             log.exception(
                 "watch.guard_failed", extra={"product": product, "cause": type(error).__name__}
             )
-    async with context.database.transaction() as session:
-        await counting.forget(session, now=context.clock())
+    async with database.transaction() as session:
+        await counting.forget(session, now=now)
+    return looked
