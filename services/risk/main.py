@@ -26,6 +26,9 @@ from services.risk.rings.domain import Rings
 from services.risk.settings import RiskSettings
 from services.risk.sources import api as sources_api
 from services.risk.sources import upkeep as sources
+from services.risk.watch import api as watch_api
+from services.risk.watch import jobs as watch
+from services.risk.watch import references
 from shared.kit.app import Context, Job, Resources, create_app, serve
 
 LAPSE_EVERY_S = 30.0
@@ -51,6 +54,8 @@ def resources(settings: RiskSettings) -> Resources:
 
     @asynccontextmanager
     async def opened(context: Context) -> AsyncIterator[None]:
+        found = references.load_if_good(settings.artifacts_dir)
+        context.resources[watch.REFERENCE] = found
         if settings.role == "worker":  # decides nothing
             yield
             return
@@ -93,12 +98,14 @@ def build(settings: RiskSettings) -> FastAPI:
             policies_api.router,
             cases_api.router,
             sources_api.router,
+            watch_api.router,
             desk_api.router,
         ],
         subscriptions=CASES,
         jobs=[
             Job("lapse-assignments", LAPSE_EVERY_S, lapse_assignments),
             Job("forget-source-answers", sources.FORGET_EVERY_S, sources.forget),
+            Job("watch", watch.EVERY_S, watch.watch),
         ],
         resources=resources(settings),
     )
