@@ -48,7 +48,7 @@ kafka-stop: bank-environment ## Stop the broker that `make kafka` started; its d
 verify: bank-environment ## Check from outside that no money is lost, of a running or a stopped bank
 	@$(RUN) -m deploy.verify
 
-bench: bank-environment ## Measure the bank against references; writes docs/performance.md [ARGS="--only kafka"]
+bench: dev-environment ## Measure the bank against references; writes docs/performance.md [ARGS="--only kafka"]
 	@$(RUN) -m deploy.bench $(ARGS)
 
 chaos: bank-environment ## Kill parts of a bank at random under payments, then read its books [SECONDS=600 BUS=kafka]

@@ -2,95 +2,57 @@
 
 import json
 import time
-from collections.abc import Callable
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from random import Random
 
 import aiohttp
-import numpy as np
-import onnxruntime as ort
 
-from deploy.bench.load import Load, closed_loop
+from deploy.bench import reference_model
+from deploy.bench.decision import Decider, Population, Times, timed
+from deploy.bench.load import Load, closed_loop, open_loop
 from deploy.bench.setting import Setting, service_token
-from deploy.local.options import ROOT
-from services.risk import scoring
 from services.risk.features import Windows
-from services.risk.policies.facts import hour_of
-from services.risk.policies.seeds import seed_program
-from services.risk.windows import SeenPayment, in_ms
 from shared.kit.clock import new_id
 
-ARTIFACTS = ROOT / "services/risk/artifacts"
 DECISIONS = 20_000
 CUSTOMERS = 2_000
-CONNECTIONS = 16
+CONNECTIONS = 64
+#: Asked for at this rate, whether or not the earlier ones are answered.
+STEADY_PER_S = 1_000
 
 
-def _median_us(call: Callable[[], object], *, times: int) -> float:
+def raw_model_us(model: Path) -> float:
+    """Microseconds of one raw call of onnxruntime on one row, the median of many.
+
+    `model` is where the reference model is kept between two runs.
+    """
+    reference_model.train(model)
+    session = reference_model.session(model)
     spent = []
-    for _ in range(times):
+    for row in reference_model.rows(DECISIONS):
         began = time.perf_counter_ns()
-        call()
+        session.run(None, {"features": row[None, :]})
         spent.append(time.perf_counter_ns() - began)
     return sorted(spent)[len(spent) // 2] / 1000
 
 
-def raw_model_us(folder: Path = ARTIFACTS) -> float:
-    """Microseconds of one call of onnxruntime on one row, the median of many."""
-    model = scoring.load(folder)
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    session = ort.InferenceSession(str(folder / "fraud.onnx"), options)
-    width = len(model.manifest.features)
-    row = np.zeros((1, width), dtype=np.float32)
-    inputs = {session.get_inputs()[0].name: row}
-    return _median_us(lambda: session.run(None, inputs), times=DECISIONS)
+def in_process(*, has_signals: bool) -> Times:
+    """Whole decisions in this process: windows, model, rules.
+
+    `has_signals`: of payments that name device and address too, five entities and not three.
+    """
+    population = Population(customers=CUSTOMERS, apart_ms=1_000, has_signals=has_signals)
+    return timed(Decider(Windows()), list(islice(population.payments(), DECISIONS)))
 
 
-def in_process_us(folder: Path = ARTIFACTS) -> float:
-    """Microseconds of a whole decision: windows, model, rules; the median of many."""
-    model, windows, policy = scoring.load(folder), Windows(), seed_program("payment")
-    random = Random(4)  # noqa: S311 - a load, not a secret
-    began = in_ms(datetime(2026, 6, 1, tzinfo=UTC))
-    payments = iter(
-        [
-            SeenPayment(
-                payment_id=str(number),
-                customer_id=f"c{random.randrange(CUSTOMERS)}",
-                account_id=f"a{random.randrange(CUSTOMERS)}",
-                payee_id=f"p{random.randrange(CUSTOMERS)}",
-                value_minor=random.randrange(100, 500_000),
-                at_ms=began + number * 1_000,
-            )
-            for number in range(DECISIONS)
-        ]
-    )
-    thresholds = model.manifest.thresholds
-    of_model = {"review_from": thresholds.review, "decline_from": thresholds.decline}
+async def over_http(setting: Setting, *, seconds: float) -> tuple[Load, Load, float]:
+    """Stored decisions over HTTP, each of another customer.
 
-    def decision() -> None:
-        payment = next(payments)
-        features = windows.measure(payment)
-        policy.ruling(
-            {
-                "product": "payment",
-                "value_minor": payment.value_minor,
-                "at_ms": payment.at_ms,
-                "hour": hour_of(payment.at_ms),
-                "score": model.score(features),
-                "degraded": [],
-                "lists": {"payee": None},
-                "model": of_model,
-                "features": features,
-            }
-        )
-
-    return _median_us(decision, times=DECISIONS)
-
-
-async def over_http(setting: Setting, *, seconds: float) -> Load:
-    """Stored decisions over HTTP, each of another customer, on 16 connections."""
+    Of as many as there can be on 64 connections, then of a steady rate; and the CPU microseconds
+    that the service itself takes for one of the first.
+    """
     random = Random(5)  # noqa: S311 - a load, not a secret
     tokens = {
         customer: service_token(setting, caller="payments", target="risk", customer_id=customer)
@@ -121,4 +83,9 @@ async def over_http(setting: Setting, *, seconds: float) -> Load:
                 await answer.read()
                 return answer.status in {200, 201}
 
-        return await closed_loop(ask, connections=CONNECTIONS, seconds=seconds)
+        await closed_loop(ask, connections=CONNECTIONS, seconds=seconds / 4)  # plans settle
+        before = setting.cpu_seconds()["risk"]
+        most = await closed_loop(ask, connections=CONNECTIONS, seconds=seconds)
+        cpu_us = (setting.cpu_seconds()["risk"] - before) * 1e6 / max(len(most.latencies), 1)
+        steady = await open_loop(ask, per_second=STEADY_PER_S, seconds=seconds)
+        return most, steady, cpu_us

@@ -300,7 +300,7 @@ async def replay_dead_letters(
     return Replayed(replayed=replayed, failed=failed)
 
 
-def _spare_the_collector() -> None:
+def spare_the_collector() -> None:
     """What was made at start stays: no collection has to look through it again and again.
 
     Requests leave few cycles behind, so collections may be rarer too: together a seventh of the
@@ -313,7 +313,7 @@ def _spare_the_collector() -> None:
 
 def serve(app: FastAPI, settings: Settings) -> None:
     """Run `app` until the process is told to stop; requests under way get five seconds."""
-    _spare_the_collector()
+    spare_the_collector()
     uvicorn.run(
         app,
         host=settings.host,

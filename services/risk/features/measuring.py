@@ -91,6 +91,7 @@ class Windows:
         self._plans = tuple(
             _plan(entity, layout) for entity, layout in zip(ENTITIES, self.layouts, strict=True)
         )
+        self._others = tuple(plan.others for plan in self._plans)
         #: All values as they are without an entity; those that are there are put over them.
         self._missing = {row.name: MISSING for entity in ENTITIES for row in rows_of(entity)}
 
@@ -129,28 +130,27 @@ class Windows:
     def _take(self, payment: SeenPayment) -> tuple[list[Window | None], int]:
         """The windows of the payment's entities with the payment in them, and its mark."""
         mark = mark_of(payment.payment_id)
-        at_ms, value = payment.at_ms, payment.value_minor or 0
-        small = payment.value_minor is not None and payment.value_minor < SMALL_MINOR
+        at_ms, value_minor = payment.at_ms, payment.value_minor
+        value, small = value_minor or 0, value_minor is not None and value_minor < SMALL_MINOR
         found: list[Window | None] = []
         marks: list[int] = []
-        for place, (key, kept) in enumerate(zip(_KEYS(payment), self.kept, strict=True)):
+        for kept, key in zip(self.kept, _KEYS(payment), strict=True):
             if key is None:
                 found.append(None)
                 marks.append(0)
                 continue
             window = kept.get(key)
             if window is None:
-                window = self._new(place, key)
+                window = self._new(len(found), key)
             else:
                 kept.move_to_end(key)
             found.append(window)
             marks.append(window.mark)
-        for plan, window in zip(self._plans, found, strict=True):
-            if window is None:
-                continue
-            is_new = window.add(at_ms, mark, value, small, plan.others(marks))
-            if is_new and type(window) is CustomerWindow:
-                window.pay(payment.payee_id, order_of(at_ms, mark), limit=self.limits.payees)
+        for others, window in zip(self._others, found, strict=True):
+            if window is not None:
+                is_new = window.add(at_ms, mark, value, small, others(marks))
+                if is_new and type(window) is CustomerWindow:
+                    window.pay(payment.payee_id, order_of(at_ms, mark), limit=self.limits.payees)
         return found, mark
 
     def _new(self, place: int, key: str) -> Window:

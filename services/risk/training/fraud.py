@@ -79,7 +79,7 @@ def fingerprint(history: Sequence[Labeled]) -> str:
     digest = hashlib.sha256()
     for item in history:
         # what the city does not simulate is not in its print
-        told = {name: value for name, value in asdict(item.payment).items() if value is not None}
+        told = {name: value for name, value in item.payment._asdict().items() if value is not None}
         digest.update(repr((told, item.pattern)).encode())
     return digest.hexdigest()
 
