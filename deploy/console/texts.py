@@ -101,6 +101,7 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
     "risk_does": ("风险决策", "risk decisions"),
     "profiles_does": ("客户画像、营销", "profiles and offers"),
     "advisor_does": ("智能投顾", "risk grades and suitability"),
+    "bureau_does": ("模拟的外部数据源", "the outside world, simulated"),
     "gateway_does": ("开放接口、授权", "partners, tokens, consents"),
 }
 

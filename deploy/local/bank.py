@@ -22,6 +22,7 @@ from deploy.local.leftovers import end_leftovers
 from deploy.local.lock import only_one
 from deploy.local.memory import bank_memory_mb
 from deploy.local.options import ROOT, LocalError, Options
+from deploy.local.outside import prepare_outside
 from deploy.local.ports import check_ports
 from deploy.local.programs import programs_of, url_of
 from deploy.local.readiness import wait_until_ready
@@ -111,6 +112,7 @@ def _start(bank: Bank) -> None:
     fresh = not (options.run_dir / "secrets" / "postgres.json").exists()
     bank.say("creating the database" if fresh else "starting the database")
     prepare_keys(options.run_dir)
+    prepare_outside(options.run_dir)
     server, credentials = open_databases(options.run_dir)
     bank.postgres_pid = server.pid
     programs = programs_of(port=options.port, split=options.split)

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from deploy.local.bus import bus_environment
 from deploy.local.files import keys_folder, log_file, messages_file
 from deploy.local.options import Options
-from deploy.local.programs import BY_NAME, Program, url_of
+from deploy.local.outside import asked_with, asks_at, outside_environment
+from deploy.local.programs import BUREAU, BY_NAME, Program, url_of
 from deploy.postgres import ServiceCredentials
 
 #: Of the runner's own environment: where programs are, how text is encoded, where time is.
@@ -24,6 +25,8 @@ def environment_of(
     own |= {"PYTHONUNBUFFERED": "1", "OMP_NUM_THREADS": "1"}
     if program.service == "console":
         return own | {"RUN_DIR": str(options.run_dir), "PORT": str(program.port)}
+    if program.service == BUREAU:
+        return own | outside_environment(options.run_dir) | {"PORT": str(program.port)}
     service = BY_NAME[program.service]
     own |= {
         "DATABASE_URL": credentials[service.name].dsn,
@@ -39,6 +42,8 @@ def environment_of(
         own["PUBLIC_URL"] = url_of("gateway", port=options.port)
     if service.name == "risk":
         own["SNAPSHOT_DIR"] = str(options.run_dir / "snapshots")
+        own["SOURCE_URLS"] = json.dumps(asks_at(options.port))
+        own["SOURCE_KEYS"] = json.dumps(asked_with(options.run_dir))
         # a laptop that runs the whole bank stops for longer than a server may
         own["DECISION_DEADLINE_MS"] = "1000"
     if service.name == "identity":

@@ -37,6 +37,10 @@ SERVICES: tuple[Service, ...] = (
 BY_NAME = {service.name: service for service in SERVICES}
 CONSOLE_MODULE = "deploy.console"
 CONSOLE_OFFSET = 9
+#: The outside world that the bank asks, simulated: no part of the bank.
+BUREAU = "bureau"
+BUREAU_MODULE = "deploy.bureau"
+BUREAU_OFFSET = 8
 #: Where the bank's own Kafka listens; its controller takes the port above.
 BROKER_OFFSET = 10
 
@@ -53,7 +57,7 @@ class Program:
 
 
 def programs_of(*, port: int, split: bool) -> list[Program]:
-    """Every process of the bank, the landing page last."""
+    """Every process of the bank, the landing page last; before it the simulated outside."""
     found: list[Program] = []
     for service in SERVICES:
         roles: tuple[Role, ...] = ("api", "worker") if split else ("all",)
@@ -68,6 +72,7 @@ def programs_of(*, port: int, split: bool) -> list[Program]:
                     port=port + service.offset + (WORKER_OFFSET if worker else 0),
                 )
             )
+    found.append(Program(BUREAU, BUREAU_MODULE, BUREAU, "all", port + BUREAU_OFFSET))
     found.append(Program("console", CONSOLE_MODULE, "console", "all", port + CONSOLE_OFFSET))
     return found
 
