@@ -21,9 +21,11 @@ from services.risk.desk.domain import (
     shown_time,
     with_note,
 )
-from services.risk.desk.drawing import Neighbourhood, drawn
+from services.risk.desk.drawing import Neighbourhood, drawn, neighbourhood
 from services.risk.desk.texts import Lang, word
 from services.risk.features import FEATURES
+from services.risk.rings.domain import Rings
+from services.risk.windows import in_ms
 from shared.kit.app import Context
 from shared.kit.problems import BankError, InvalidRequest, Unavailable
 
@@ -120,7 +122,7 @@ async def show(context: Context, found: Visit, *, case_id: str) -> Outcome:
     """A case with its evidence and what may be done with it."""
     async with context.database.transaction() as session:
         file = await service.file_of(session, case_id=_id(case_id))
-    ring = await _neighbourhood(context, file.case)
+    ring = _neighbourhood(context, file.case)
     lang = found.browser.lang
     values = {
         **_row(file.case, found),
@@ -138,6 +140,7 @@ async def show(context: Context, found: Visit, *, case_id: str) -> Outcome:
         "label_word": lambda code: word("label", code, lang),
         "past_cases": [_row(case, found) for case in file.past_cases],
         "ring": drawn(ring) if ring else None,
+        "node_word": lambda kind: word("node", kind, lang),
         "review_until": shown_time(file.case.review_until, lang)
         if file.case.review_until
         else None,
@@ -148,10 +151,12 @@ async def show(context: Context, found: Visit, *, case_id: str) -> Outcome:
     return Page("case.html", values, message.status if message else 200, message=message)
 
 
-async def _neighbourhood(context: Context, case: Case) -> Neighbourhood | None:
-    """Who shares what with the customer: from whatever `resources["neighbourhood"]` is."""
-    ask = context.resources.get("neighbourhood")
-    return await ask(case) if ask is not None else None
+def _neighbourhood(context: Context, case: Case) -> Neighbourhood | None:
+    """Who shares what with the customer, as this process knows it."""
+    rings: Rings | None = context.resources.get("rings")
+    if rings is None:
+        return None
+    return neighbourhood(rings, case.customer_id, now_ms=in_ms(context.clock()))
 
 
 def _decision(file: CaseFile, lang: Lang) -> dict[str, object] | None:

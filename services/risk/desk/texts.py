@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Final, Literal
 
+from services.risk.desk.watch_texts import TEXTS, WORDS
+
 Lang = Literal["zh", "en"]
 
 #: name: (Chinese, English)
@@ -142,9 +144,16 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
     "labels": ("标签", "Labels"),
     "ring": ("关联网络", "Connections"),
     "ring_lead": (
-        "与该客户共用设备、账户或收款人的其他人。",
-        "Who shares what with this customer.",
+        "与该客户共用设备、电话或银行卡的人,以目前所知为准。",
+        "Who shares a device, a phone or a card with this customer, as known now.",
     ),
+    "ring_legend": (
+        "圆为客户,方为标识;红色带“!”为已知欺诈。",
+        "Circles are customers, squares identifiers; red with “!” is known fraud.",
+    ),
+    "ring_hidden": ("未画出:", "Not drawn:"),
+    "ring_words": ("文字列表", "The same in words"),
+    "known_fraud": ("已知欺诈", "known fraud"),
     "time": ("时间", "Time"),
     # acting
     "act": ("处理", "What to do"),
@@ -324,6 +333,16 @@ _WORDS: Final[dict[str, tuple[str, str]]] = {
     "code.model_unavailable": ("模型不可用", "No model could be loaded"),
     "code.model_failed": ("模型出错", "The model failed"),
     "code.windows_behind": ("时间窗口滞后", "The windows were behind"),
+    "code.party_listed": ("当事方在黑名单", "Somebody in it is on the black list"),
+    "code.party_watched": ("当事方在灰名单", "Somebody in it is watched"),
+    "code.ring_suspected": ("关联网络可疑", "The customer's connections are suspicious"),
+    "code.deadline_exceeded": ("决策超时", "The decision came too late"),
+    "code.features_missing": ("缺少特征", "Too many features were missing"),
+    "code.model_reload_refused": ("新模型不可用,沿用旧模型", "The new model may not be used"),
+    "node.customer": ("客户", "customer"),
+    "node.device": ("设备", "device"),
+    "node.phone": ("电话", "phone"),
+    "node.card": ("银行卡", "card"),
 }
 
 
@@ -338,10 +357,10 @@ def language(wanted: str | None, kept: str | None, accepted: str | None) -> Lang
 def texts(lang: Lang) -> Mapping[str, str]:
     """All texts by name."""
     column = 0 if lang == "zh" else 1
-    return {name: pair[column] for name, pair in _TEXTS.items()}
+    return {name: pair[column] for name, pair in (_TEXTS | TEXTS).items()}
 
 
 def word(kind: str, code: str, lang: Lang) -> str:
     """The text of a code; the code itself where it has none."""
-    pair = _WORDS.get(f"{kind}.{code}")
+    pair = (_WORDS | WORDS).get(f"{kind}.{code}")
     return code if pair is None else pair[0 if lang == "zh" else 1]
