@@ -47,7 +47,7 @@ class TestWatch:
             ("GET", "/v1/watch"),
             ("GET", "/v1/watch/limits"),
             ("GET", "/v1/watch/guards"),
-            ("PUT", f"/v1/watch/alarms/{uuid.uuid4()}/acknowledgement"),
+            ("PUT", "/v1/watch/alarms/01a1b2c3-0000-7000-8000-000000000001/acknowledgement"),
         ],
     )
     async def test_is_for_staff_alone(self, bank: Bank, method: str, path: str):
