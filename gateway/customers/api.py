@@ -25,7 +25,7 @@ from shared.contracts.http.profiles import (
     Profile,
     SetMarketingConsent,
 )
-from shared.contracts.http.risk import AskForPerson, Explanation
+from shared.contracts.http.risk import AskForPerson, Explanation, IdentifiersTold, TellIdentifiers
 from shared.contracts.http.risk_sources import (
     Purpose,
     SetSourceConsent,
@@ -94,6 +94,22 @@ async def ask_for_person(
         f"/v1/customers/{customer.customer_id}/decisions/{payment_id}/person-request",
         customer_id=customer.customer_id,
         reply=Explanation,
+        body=body,
+    )
+
+
+@router.put("/v1/me/identifiers")
+async def tell_my_identifiers(
+    body: TellIdentifiers, context: Ctx, customer: Customer
+) -> IdentifiersTold:
+    """The customer's own app tells the device that it runs on, and what else it knows."""
+    return await clients.ask(
+        context,
+        "risk",
+        "PUT",
+        f"/v1/customers/{customer.customer_id}/identifiers",
+        customer_id=customer.customer_id,
+        reply=IdentifiersTold,
         body=body,
     )
 

@@ -187,3 +187,20 @@ class TestMySourceConsents:
             refused = await me.put(f"{path}/{wrong}", json=body, headers=key())
             assert refused.status_code == 422
             assert refused.json()["errors"][0]["field"] in {"source", "granted"}
+
+
+class TestIdentifiers:
+    async def test_are_told_by_the_customer_alone_and_not_repeated(
+        self, me, shop, customer, unique: str
+    ):
+        body = {"device_id": f"device-{unique}", "phone": "+8613800000000"}
+        told = await me.put("/v1/me/identifiers", json=body)
+        assert told.json() == {"kinds": ["device", "phone"]}
+        assert (await me.put("/v1/me/identifiers", json={})).status_code == 422
+        wrong = await me.put("/v1/me/identifiers", json={"card": "not a card"})
+        assert wrong.status_code == 422
+        assert "not a card" not in wrong.text
+        by_partner = await shop.client.put(
+            "/v1/me/identifiers", json=body, headers=shop.headers("PUT", "/v1/me/identifiers")
+        )
+        assert by_partner.status_code == 403
