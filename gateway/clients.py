@@ -184,6 +184,7 @@ async def ask(
     body: BaseModel | None = None,
     params: dict[str, str] | None = None,
     idempotency_key: str | None = None,
+    timeout_ms: float = READ_TIMEOUT_MS,
 ) -> ReplyT:
     """One call to `service` for a customer in a session of the customer's own."""
     return await context.peers[service].call(
@@ -192,7 +193,7 @@ async def ask(
         reply=reply,
         body=body,
         params=params,
-        timeout_ms=READ_TIMEOUT_MS,
+        timeout_ms=timeout_ms,
         behalf=OnBehalfOf(customer_id=customer_id),
         idempotency_key=idempotency_key,
     )

@@ -5,6 +5,7 @@ from datetime import timedelta
 from fastapi import FastAPI
 
 from gateway import openapi, resources
+from gateway.applications import api as applications
 from gateway.consents import api as consents
 from gateway.consumers import SUBSCRIPTIONS
 from gateway.customers import api as customers
@@ -50,6 +51,7 @@ def build(settings: Settings) -> FastAPI:
             consents.router,
             payments.router,
             customers.router,
+            applications.router,
             partners.router,
             pages.router,
             openapi.router,

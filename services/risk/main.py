@@ -22,6 +22,9 @@ from services.risk.payments.queue import queueing
 from services.risk.policies import api as policies_api
 from services.risk.policies.active import ActivePolicies, following
 from services.risk.policies.back_tests.service import back_testing
+from services.risk.replays import api as replays_api
+from services.risk.replays.kept_models import KeptModels
+from services.risk.replays.service import Replays
 from services.risk.rings.domain import Rings
 from services.risk.settings import RiskSettings
 from services.risk.sources import api as sources_api
@@ -72,6 +75,7 @@ def resources(settings: RiskSettings) -> Resources:
             behind_after_ms=int(settings.windows_behind_after_s * 1000),
             deadline_s=settings.decision_deadline_ms / 1000,
         )
+        context.resources["replays"] = Replays(KeptModels(settings.artifacts_dir))
         context.ready["windows"] = lambda: feed.caught_up
         async with (
             feeding(feed),
@@ -96,6 +100,7 @@ def build(settings: RiskSettings) -> FastAPI:
             lists_api.router,
             identifiers_api.router,
             policies_api.router,
+            replays_api.router,
             cases_api.router,
             sources_api.router,
             watch_api.router,

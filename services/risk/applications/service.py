@@ -18,13 +18,11 @@ from services.risk.applications.domain import (
     CURRENCY,
     Applicant,
     Applied,
-    Offer,
     Wish,
     facts_of,
-    standing_of,
 )
+from services.risk.applications.replies import answer, replies
 from services.risk.cases import domain as cases
-from services.risk.cases import repository as case_rows
 from services.risk.cases.domain import Case
 from services.risk.engine import Engine, scored, thresholds_of
 from services.risk.identifiers.service import named
@@ -76,7 +74,7 @@ async def begin(
     )
     if before.known is not None:
         made = risk.same(before.known, applied.body_hash)
-        return _answer(await _noted(session, applied), made)
+        return await answer(session, await _noted(session, applied), made)
     told = [
         IdentifierLinked.model_validate(
             {
@@ -125,8 +123,8 @@ async def decide(
     if not await decisions.insert_decision(session, made, told=told, case=case):
         # two at once: the other one's decision stands
         kept = await risk.kept(session, applied.application_id)
-        return _answer(applied, risk.same(kept, applied.body_hash))
-    return _answer(applied, made)
+        return await answer(session, applied, risk.same(kept, applied.body_hash))
+    return await answer(session, applied, made)
 
 
 async def read(
@@ -136,7 +134,7 @@ async def read(
     applied = await repository.find(session, application_id)
     if applied is None or applied.customer_id != customer_id:
         raise ApplicationNotFound(f"There is no application {application_id}")
-    (reply,) = await _replies(session, [applied])
+    (reply,) = await replies(session, [applied])
     return reply
 
 
@@ -145,26 +143,11 @@ async def page(
 ) -> contract.ApplicationPage:
     """A customer's own applications as they stand, the youngest first."""
     found = await repository.page(session, customer_id=customer_id, before=before, limit=limit + 1)
-    items = await _replies(session, found[:limit])
+    items = await replies(session, found[:limit])
     more = len(found) > limit
     return contract.ApplicationPage(
         items=items, next_before=items[-1].application_id if more else None
     )
-
-
-async def _replies(session: Session, found: Sequence[Applied]) -> list[contract.ApplicationReply]:
-    ids = [applied.application_id for applied in found]
-    made = {one.decision_id: one for one in await decisions.decisions_of(session, ids)}
-    known = {case.case_id: case for case in await case_rows.of_decisions(session, ids)}
-    return [
-        _reply(
-            applied,
-            made.get(applied.application_id),
-            known.get(applied.application_id),
-            known.get(cases.appeal_id(applied.application_id)),
-        )
-        for applied in found
-    ]
 
 
 async def _links(
@@ -198,7 +181,7 @@ def _make(
     applied = noted.applied
     for identifier in noted.links:
         engine.rings.link(applied.customer_id, identifier)
-    ring = engine.rings.ring(applied.customer_id)
+    ring = engine.rings.ring(applied.customer_id, now_ms=in_ms(now))
     windows_age_ms = engine.windows_age_ms()
     degraded = list(gathered.degraded)
     if windows_age_ms is None or windows_age_ms > engine.behind_after_ms:
@@ -269,37 +252,3 @@ def _case(made: StoredDecision, applied: Applied) -> Case:
         currency=None if applied.requested_minor is None else CURRENCY,
         channel=applied.channel,
     )
-
-
-def _answer(applied: Applied, made: StoredDecision) -> contract.ApplicationReply:
-    """What was said at once, whatever a person has said since."""
-    return _reply(applied, made, None, None)
-
-
-def _reply(
-    applied: Applied, made: StoredDecision | None, review: Case | None, appeal: Case | None
-) -> contract.ApplicationReply:
-    standing = standing_of(_offer(made), review, appeal)
-    is_approved = standing.state == "approved"
-    asked = any(case is not None and case.asked_at is not None for case in (review, appeal))
-    return contract.ApplicationReply(
-        application_id=applied.application_id,
-        product=applied.product,
-        state=standing.state,
-        requested_minor=applied.requested_minor,
-        term_months=applied.term_months,
-        limit_minor=standing.limit_minor,
-        price_bps=standing.price_bps,
-        step_up=standing.step_up,
-        reasons=[] if made is None or is_approved else risk.reasons_of(made.reason_codes),
-        decided_by=standing.decided_by,
-        can_ask_for_person=made is not None and not is_approved and not asked,
-        applied_at=applied.applied_at,
-        decided_at=standing.decided_at,
-    )
-
-
-def _offer(made: StoredDecision | None) -> Offer | None:
-    if made is None:
-        return None
-    return Offer(made.outcome, made.limit_minor, made.price_bps, made.step_up, made.decided_at)

@@ -6,13 +6,14 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Path, Query
 
-from services.risk.cases import service, views
+from services.risk.cases import rulings, service, views
 from services.risk.cases.explanations import explain
 from services.risk.cases.repository import Filter
 from shared.contracts.http import risk as contract
 from shared.contracts.values import Code, CustomerId
 from shared.kit.app import Ctx
 from shared.kit.auth import Caller, allow
+from shared.kit.database import Session
 from shared.kit.idempotency import IdempotencyKey, once
 from shared.kit.problems import Forbidden, InvalidRequest
 
@@ -198,13 +199,10 @@ async def add_label(
 async def explain_decision(
     customer_id: CustomerPath, decision_id: UUID, context: Ctx, caller: Gateway
 ) -> contract.Explanation:
-    """Why a payment of the customer's own went as it did, and whether a person can be asked."""
+    """Why a request of the customer's own went as it did, and whether a person can be asked."""
     _check_own(caller, customer_id)
     async with context.database.transaction() as session:
-        review, appeal, decision = await service.standing(
-            session, decision_id=decision_id, customer_id=customer_id
-        )
-    return explain(decision_id=decision_id, review=review, appeal=appeal, decision=decision)
+        return await _explained(session, decision_id, customer_id)
 
 
 @router.put("/customers/{customer_id}/decisions/{decision_id}/person-request")
@@ -225,10 +223,20 @@ async def ask_for_person(
             words=body.message,
             now=context.clock(),
         )
-        review, appeal, decision = await service.standing(
-            session, decision_id=decision_id, customer_id=customer_id
-        )
-    return explain(decision_id=decision_id, review=review, appeal=appeal, decision=decision)
+        return await _explained(session, decision_id, customer_id)
+
+
+async def _explained(session: Session, decision_id: UUID, customer_id: str) -> contract.Explanation:
+    review, appeal, decision = await service.standing(
+        session, decision_id=decision_id, customer_id=customer_id
+    )
+    return explain(
+        decision_id=decision_id,
+        review=review,
+        appeal=appeal,
+        decision=decision,
+        main_reasons=await rulings.main_reasons(session, decision),
+    )
 
 
 def staff_of(caller: Caller) -> str:

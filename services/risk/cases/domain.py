@@ -46,6 +46,15 @@ SECOND_FOR_CREDIT_MINOR: Final = 10_000_000
 #: Products of which a verdict grants an amount.
 CREDIT: Final = frozenset({"loan", "card"})
 
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What an approved credit gets: a limit in fen of CNY, and the yearly rate of its grade."""
+
+    limit_minor: int
+    price_bps: int | None
+
+
 #: What a verdict rests on, with the label that it gives the decision.
 VERDICT_CODES: Final[Mapping[str, tuple[Verdict, LabelWord]]] = {
     "customer_confirmed": ("approve", "honest"),
@@ -93,11 +102,6 @@ class SamePerson(Forbidden):
 class VerdictCodeUnfit(BankError):
     status, code = 422, "verdict_code_unfit"
     title = "This reason does not go with this verdict"
-
-
-class LimitUnfit(BankError):
-    status, code = 422, "limit_unfit"
-    title = "This limit does not go with this verdict"
 
 
 class NothingToAsk(Conflict):
@@ -279,35 +283,6 @@ def lapse(case: Case) -> Case:
     return replace(case, state="open", assigned_to=None, assigned_until=None)
 
 
-@dataclass(frozen=True, slots=True)
-class Grant:
-    """What an approved credit gets: a limit in fen of CNY, and the yearly rate of its grade."""
-
-    limit_minor: int
-    price_bps: int | None
-
-
-def granted(
-    case: Case, *, verdict: Verdict, wished: int | None, offered: Grant | None
-) -> Grant | None:
-    """What a verdict grants: the limit that the reviewer names, else the policy's own.
-
-    The price is the grade's, whoever decides. Raises LimitUnfit.
-    """
-    if case.product not in CREDIT or verdict != "approve":
-        if wished is not None:
-            raise LimitUnfit(field="limit_minor", expected="none but with an approved credit")
-        return None
-    limit_minor = wished if wished is not None else offered.limit_minor if offered else 0
-    most = case.value_minor
-    if most is not None and wished is None:
-        limit_minor = min(limit_minor, most)
-    if limit_minor <= 0 or (most is not None and limit_minor > most):
-        bound = "" if most is None else f", at most the {most} that was asked for"
-        raise LimitUnfit(field="limit_minor", expected=f"what is granted, in fen of CNY{bound}")
-    return Grant(limit_minor, offered.price_bps if offered else None)
-
-
 def judge(
     case: Case,
     *,
@@ -346,7 +321,7 @@ def judge(
         assigned_to=None,
         assigned_until=None,
     )
-    return replace(said, state="awaiting_second") if needs_second(case, verdict) else _final(said)
+    return replace(said, state="awaiting_second") if needs_second(said, verdict) else _final(said)
 
 
 def second(case: Case, *, agrees: bool, staff_id: str, now: datetime) -> Case:

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from services.risk import repository as decisions
 from services.risk import service as risk
-from services.risk.cases import domain, grants, repository
+from services.risk.cases import credit, domain, repository, rulings
 from services.risk.cases.domain import Case, CaseNotFound, Entry, NothingToAsk, Verdict
 from services.risk.cases.repository import Filter, Label, PastDecision
 from services.risk.domain import reference_value_minor
@@ -134,10 +134,10 @@ async def judge(
     Raises:
         CaseNotFound, CaseNotYours, CaseNotReady, CaseNotOpen, VerdictCodeUnfit, LimitUnfit
     """
-    offered = await grants.offered(session, case_id=case_id)
+    offered = await rulings.offered(session, case_id=case_id)
 
     def change(case: Case) -> Case:
-        grant = domain.granted(case, verdict=verdict, wished=limit_minor, offered=offered)
+        grant = credit.granted(case, verdict=verdict, wished=limit_minor, offered=offered)
         return domain.judge(
             case, verdict=verdict, code=code, note=text, staff_id=staff_id, now=now, grant=grant
         )
@@ -322,6 +322,8 @@ async def ask_for_person(
     )
     if review is not None:
         appeal = domain.as_in(appeal, review)
+    elif first is not None:
+        appeal = credit.as_applied(appeal, first.facts)
     await repository.insert_case(session, appeal)
     return await _raise(session, appeal.case_id, words, now=now)
 

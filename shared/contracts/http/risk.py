@@ -176,5 +176,8 @@ class Explanation(Reply):
     ]
     text: Localized
     reasons: list[Reason]
+    advice: list[Localized] = Field(
+        default=[], description="What the applicant can do after a decline"
+    )
     can_ask_for_person: bool
     asked_for_person_at: datetime | None

@@ -1,4 +1,6 @@
-"""What a policy offers of a credit, also where it declined: the limit, and the grade's price."""
+"""What the policy that ruled on a decision says of it: the reasons that weighed most, and of a
+credit the limit and the grade's price, also where it declined.
+"""
 
 from typing import cast
 from uuid import UUID
@@ -6,9 +8,11 @@ from uuid import UUID
 from services.risk import repository as decisions
 from services.risk.cases import repository
 from services.risk.cases.domain import CREDIT, Grant
+from services.risk.policies import weights
 from services.risk.policies.domain import Product
 from services.risk.policies.programs import Program
 from services.risk.policies.repository import version as version_row
+from shared.contracts.http.risk import DecisionRecord
 from shared.kit.database import Session
 
 
@@ -33,3 +37,12 @@ async def offered(session: Session, *, case_id: UUID) -> Grant | None:
             program = Program(product=product, version=row.version, graph=row.graph)
             price_bps = program.price_of(made.grade)
     return Grant(made.limit_minor or 0, price_bps)
+
+
+async def main_reasons(session: Session, decision: DecisionRecord | None) -> list[str]:
+    """The codes of the reasons that a customer is told, the weightiest first."""
+    if decision is None:
+        return []
+    rules = await weights.of_policy(session, product=decision.product, policy=decision.policy)
+    codes = [reason.code for reason in decision.reasons]
+    return weights.main_reasons(codes, decision.trace or (), rules)
