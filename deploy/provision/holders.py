@@ -6,6 +6,8 @@
     ledger/ledger.json, public.json  … its own private keys, and everybody's public ones
     ledger-owner/database_url        how its migrations sign in
     staff/password                   the first admin's
+    bureau/bureau_keys, …_admin_key  of the simulated sources of a demo …
+    risk/source_keys                 … and risk's key at each of them; a real source gives its own
 
 What is there is never changed: the command may be repeated, and completes what is missing.
 """
@@ -16,13 +18,17 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import get_args
 
 from deploy.provision.roles import SUPERUSER, ServicePasswords, new_password
+from shared.contracts.http.risk_sources import Source
 from shared.contracts.topics import SERVICES
 from shared.kit.auth import write_keys
 
 #: `operator` is nobody's process: the operator's programs call with it.
 KEY_HOLDERS = (*SERVICES, "operator")
+#: The outside sources that risk asks.
+SOURCES: tuple[str, ...] = get_args(Source)
 PRIVATE = 0o400
 #: A server's entry script drops its rights before it reads the password; the mount guards it.
 READABLE = 0o444
@@ -52,6 +58,7 @@ def make_missing(folder: Path, *, server: str, serial: str) -> None:
     staff = folder / "staff/password"
     if not staff.exists():
         _write(staff, new_password())
+    _open_sources(folder)
     if not (_keys(folder) / "public.json").exists():
         publish_keys(folder, serial=serial)
     else:
@@ -113,6 +120,19 @@ def _passwords(file: Path) -> Passwords:
         }
         _write(file, json.dumps({"auditor": found.auditor, "services": pairs}, indent=1))
     return found
+
+
+def _open_sources(folder: Path) -> None:
+    """Keys of the simulated sources; a key that is there stays, whoever gave it."""
+    keys, admin = folder / "bureau/bureau_keys", folder / "bureau/bureau_admin_key"
+    if not keys.exists():
+        _write(keys, json.dumps({"tongbao": new_password()}))
+    if not admin.exists():
+        _write(admin, new_password())
+    own = folder / "risk/source_keys"
+    if not own.exists():
+        key = json.loads(keys.read_text())["tongbao"]
+        _write(own, json.dumps(dict.fromkeys(SOURCES, key)))
 
 
 def _hand_out(folder: Path, *, private: bool) -> None:

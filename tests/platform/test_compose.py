@@ -6,7 +6,10 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from deploy.bureau.people import SAYS
+from deploy.bureau.settings import BureauSettings
 from deploy.local.programs import BY_NAME
+from services.risk.settings import RiskSettings
 from shared.contracts.topics import SERVICES
 from tests.platform.tools import (
     IMAGES,
@@ -22,6 +25,8 @@ STAFF = "deploy/compose-staff.yml"
 #: Containers that do one thing and end.
 ONCE = {"secrets", "databases", "first-admin"} | {f"migrate-{service}" for service in SERVICES}
 STORES = {"postgres", "kafka"}
+#: What is no part of the bank: the sources that risk asks, simulated.
+OUTSIDE = {"bureau"}
 
 
 def services() -> dict[str, dict]:
@@ -36,7 +41,7 @@ def mounts(container: str) -> dict[str, str]:
 
 class TestComposeFile:
     def test_starts_the_services_of_the_bank_and_what_they_stand_on(self):
-        assert set(services()) == set(SERVICES) | ONCE | STORES
+        assert set(services()) == set(SERVICES) | ONCE | STORES | OUTSIDE
 
     @pytest.mark.parametrize(
         ("what", "wrong"),
@@ -94,7 +99,7 @@ class TestComposeFile:
             if "password" in line and ":" in line and not line.strip().startswith("#"):
                 assert "/run/" in line, line
 
-    @pytest.mark.parametrize("container", sorted(set(SERVICES) | ONCE))
+    @pytest.mark.parametrize("container", sorted(set(SERVICES) | ONCE | OUTSIDE))
     def test_bounds_its_programs(self, container: str):
         found = services()[container]
         assert found["read_only"] is True
@@ -106,7 +111,7 @@ class TestComposeFile:
             assert "user" not in found, "the image's own user, which is not root"
             assert "cap_add" not in found
 
-    @pytest.mark.parametrize("container", sorted(set(SERVICES) | ONCE))
+    @pytest.mark.parametrize("container", sorted(set(SERVICES) | ONCE | OUTSIDE))
     def test_builds_the_image_that_it_names(self, container: str):
         found = services()[container]
         name, _, version = found["image"].partition(":")
@@ -164,6 +169,29 @@ class TestService:
         pools = sum(int(services()[name]["environment"]["DATABASE_POOL"]) for name in SERVICES)
         setting = next(s for s in services()["postgres"]["command"] if "max_connections" in s)
         assert pools + 20 <= int(setting.partition("=")[2])
+
+
+class TestOutside:
+    def test_meets_risk_alone(self):
+        networks = {name: set(service.get("networks", {})) for name, service in services().items()}
+        assert networks["bureau"] == {"outside"}
+        assert {name for name, found in networks.items() if "outside" in found} == {
+            "bureau",
+            "risk",
+        }
+
+    def test_is_asked_by_risk_with_the_key_that_it_knows(self, secrets: Path):
+        environment = image_environment() | services()["risk"]["environment"]
+        risk = settings_of("risk", environment, secrets=secrets / "risk")
+        assert isinstance(risk, RiskSettings)
+        bureau = BureauSettings(_secrets_dir=secrets / "bureau")  # type: ignore[call-arg]
+        assert services()["bureau"]["command"] == ["deploy.bureau"]
+        assert mounts("bureau") == {image_environment()["SECRETS_DIR"]: "bureau-secrets"}
+        port = image_environment()["PORT"]
+        assert risk.source_urls == {source: f"http://bureau:{port}/{source}" for source in SAYS}
+        assert {key.get_secret_value() for key in risk.source_keys.values()} == {
+            key.get_secret_value() for key in bureau.bureau_keys.values()
+        }
 
 
 class TestOnce:

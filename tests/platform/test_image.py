@@ -165,3 +165,14 @@ class TestImage:
         done = run(folders["tongbao/provision"], *command, packages=packages)
         assert done.returncode == 0, done.stderr
         assert (tmp_path / "made/ledger/database_url").is_file()
+
+    def test_of_the_simulated_sources_needs_its_own_code_and_packages_alone(
+        self, folders: dict[str, Path], tmp_path: Path
+    ):
+        packages = tmp_path / "packages"
+        packages.mkdir()
+        install_alone("provision", packages)
+        # Its keys are missing: it gets as far as asking for them, with all its imports done.
+        done = run(folders["tongbao/bureau"], "-m", "deploy.bureau", packages=packages)
+        assert done.returncode != 0
+        assert done.stderr.startswith("bureau: BUREAU_KEYS")

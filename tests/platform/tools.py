@@ -135,5 +135,6 @@ def image_of(service: str) -> dict[str, str]:
 
 
 IMAGES = {f"tongbao/{service}": image_of(service) for service in SERVICES} | {
-    "tongbao/provision": {"SERVICE": "provision", "CODE": "deploy/provision"}
+    "tongbao/provision": {"SERVICE": "provision", "CODE": "deploy/provision"},
+    "tongbao/bureau": {"SERVICE": "provision", "CODE": "deploy/bureau"},
 }
