@@ -6,7 +6,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from services.risk.desk import cases, flows, policies, rendering
+from services.risk.desk import cases, flows, policies, rendering, watch
 from services.risk.desk.domain import HEADERS, HOME, Browser, Outcome
 from services.risk.desk.flows import Step, visit
 from services.risk.desk.forms import read_form
@@ -110,6 +110,18 @@ async def act_on_version(
     step, role = VERSION_ACTIONS[action]
     step_of = partial(step, product=product, version=version)
     return await _done(request, context, step_of, role=role)
+
+
+@router.get(watch.HOME)
+@router.get(watch.HOME + "/{alarm_id}")
+async def show_watch(request: Request, context: Ctx) -> Response:
+    """An alarm has no page of its own: whoever signs in again after its form sees them all."""
+    return await _shown(request, context, watch.show)
+
+
+@router.post(watch.HOME + "/{alarm_id}/acknowledgement")
+async def acknowledge_alarm(alarm_id: str, request: Request, context: Ctx) -> Response:
+    return await _done(request, context, partial(watch.acknowledge, alarm_id=alarm_id))
 
 
 async def _shown(request: Request, context: Context, step: Step, **options: Any) -> Response:

@@ -43,6 +43,7 @@ GOOD_NOTES: Final = frozenset(
         "activated",
         "rolled_back",
         "back_testing",
+        "acknowledged",
     }
 )
 

@@ -12,7 +12,11 @@ from services.risk.desk.texts import texts
 from shared.kit.money import format_minor
 
 _FOLDER: Final = Path(__file__).parent
-STYLE: Final = (_FOLDER / "static" / "desk.css").read_bytes()
+STYLE: Final = b"".join(
+    (_FOLDER / "static" / name).read_bytes() for name in ("desk.css", "watch.css")
+)
+#: The parts of the desk by the beginning of their addresses; what is none of them is cases.
+SECTIONS: Final = ("policies", "watch")
 LANGUAGE_COOKIE: Final = "desk_language"
 YEAR_S: Final = 365 * 24 * 3600
 
@@ -70,13 +74,17 @@ def _render(page: Page, browser: Browser) -> HTMLResponse:
             "other_lang": "en" if browser.lang == "zh" else "zh",
             "lang_url": _in_the_other_language(browser),
             "csrf": csrf_token(cookie),
-            "section": "policies" if browser.path.startswith("/desk/policies") else "cases",
+            "section": _section(browser.path),
             "message": f"{words[message.name]} {message.detail}".strip() if message else None,
             "tone": message.tone if message else "bad",
             **page.values,
         }
     )
     return HTMLResponse(html, status_code=page.status, headers=dict(HEADERS))
+
+
+def _section(path: str) -> str:
+    return next((one for one in SECTIONS if path.startswith(f"/desk/{one}")), "cases")
 
 
 def _in_the_other_language(browser: Browser) -> str:

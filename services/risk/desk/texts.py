@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Final, Literal
 
+from services.risk.desk.watch_texts import TEXTS, WORDS
+
 Lang = Literal["zh", "en"]
 
 #: name: (Chinese, English)
@@ -355,10 +357,10 @@ def language(wanted: str | None, kept: str | None, accepted: str | None) -> Lang
 def texts(lang: Lang) -> Mapping[str, str]:
     """All texts by name."""
     column = 0 if lang == "zh" else 1
-    return {name: pair[column] for name, pair in _TEXTS.items()}
+    return {name: pair[column] for name, pair in (_TEXTS | TEXTS).items()}
 
 
 def word(kind: str, code: str, lang: Lang) -> str:
     """The text of a code; the code itself where it has none."""
-    pair = _WORDS.get(f"{kind}.{code}")
+    pair = (_WORDS | WORDS).get(f"{kind}.{code}")
     return code if pair is None else pair[0 if lang == "zh" else 1]
