@@ -9,6 +9,7 @@ import pytest
 
 from deploy.local.programs import BY_NAME
 from gateway import main as gateway_main
+from services.risk.settings import RiskSettings
 from shared.contracts.topics import SERVICES
 from shared.kit.app import health
 from tests.platform.tools import IMAGES, ROOT, built, image_environment, settings_of
@@ -294,3 +295,16 @@ class TestDemo:
         assert folder in {m["mountPath"] for m in container_of(template)["volumeMounts"]}
         scaler = of_kind("HorizontalPodAutoscaler", folder=self.FOLDER)["identity-api"]
         assert scaler["spec"]["maxReplicas"] == 1
+
+
+class TestSnapshots:
+    def test_of_risk_are_kept_where_it_writes_them_and_decisions_are_made(self, secrets: Path):
+        for name, template in templates().items():
+            environment = environment_of(template)
+            places = {m["mountPath"] for m in container_of(template)["volumeMounts"]}
+            if name != "risk-api":
+                assert "SNAPSHOT_DIR" not in environment
+                continue
+            settings = settings_of("risk", environment, secrets=secrets / "risk")
+            assert isinstance(settings, RiskSettings)
+            assert str(settings.snapshot_dir) in places
