@@ -64,7 +64,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "drift": ("漂移", "Drift"),
     "drift_lead": (
         "与训练时的分布相比;竖线为限值,随机波动范围内的不计。",
-        "Against the distribution in training. The line is the limit; grey is what chance explains.",
+        "Against the distribution in training. The line is the limit; grey may be chance.",
     ),
     "drift_none": (
         "没有可对比的训练分布。",
