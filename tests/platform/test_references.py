@@ -2,13 +2,14 @@
 
 from pathlib import Path
 
+import kubernetes_validate
 import pytest
 import yaml
 
 from shared.contracts.topics import DEAD_LETTERS, SERVICES, TOPICS
 from shared.kit.bus import kafka
-from tests.platform.test_kubernetes import environment_of, of_kind, templates
-from tests.platform.tools import ROOT
+from tests.platform.test_kubernetes import VERSIONS, environment_of, of_kind, selected, templates
+from tests.platform.tools import ROOT, compose, image_environment
 
 FOLDER = ROOT / "k8s/references"
 
@@ -96,3 +97,33 @@ class TestPostgres:
         (cluster,) = named("postgres.yaml", "Cluster").values()
         assert cluster["imageName"].endswith(f":{MAJOR}")
         assert f"image: postgres:{MAJOR}\n" in (ROOT / "docker-compose.yml").read_text()
+
+
+class TestSimulatedSources:
+    @pytest.mark.parametrize("version", VERSIONS)
+    def test_are_valid_for_kubernetes(self, version: str):
+        for item in resources("bureau.yaml"):
+            kubernetes_validate.validate(item, version, strict=True)
+
+    def test_are_asked_by_risks_api_alone_and_ask_nobody(self):
+        own = named("bureau.yaml", "Deployment")["bureau"]["template"]["metadata"]["labels"]
+        policy = named("bureau.yaml", "NetworkPolicy")["bureau-callers"]
+        assert selected(policy["podSelector"], own)
+        assert policy["policyTypes"] == ["Ingress", "Egress"]
+        assert "egress" not in policy
+        (rule,) = policy["ingress"]
+        (caller,) = rule["from"]
+        leads = named("bureau.yaml", "NetworkPolicy")["risk-sources"]["podSelector"]
+        for name, template in templates().items():
+            labels = template["metadata"]["labels"]
+            assert selected(caller["podSelector"], labels) == (name == "risk-api"), name
+            assert selected(leads, labels) == (name == "risk-api"), name
+
+    def test_run_as_compose_runs_them(self):
+        spec = named("bureau.yaml", "Deployment")["bureau"]["template"]["spec"]
+        (container,) = spec["containers"]
+        found = compose("docker-compose.yml")["services"]["bureau"]
+        assert (container["image"], container["args"]) == (found["image"], found["command"])
+        assert spec["volumes"][0]["secret"]["secretName"] == found["volumes"][0]["source"]
+        port = named("bureau.yaml", "Service")["bureau"]["ports"][0]["port"]
+        assert str(port) == image_environment()["PORT"]
