@@ -143,7 +143,21 @@ class TestService:
 
     @pytest.mark.parametrize("service", SERVICES)
     def test_has_its_own_secrets_alone(self, service: str):
-        assert mounts(service) == {image_environment()["SECRETS_DIR"]: f"{service}-secrets"}
+        secrets = {place: name for place, name in mounts(service).items() if "secrets" in name}
+        assert secrets == {image_environment()["SECRETS_DIR"]: f"{service}-secrets"}
+
+    @pytest.mark.parametrize("service", SERVICES)
+    def test_keeps_files_of_its_own_where_it_writes_them(self, secrets: Path, service: str):
+        kept = {place: name for place, name in mounts(service).items() if "secrets" not in name}
+        if service != "risk":
+            assert kept == {}
+            return
+        environment = image_environment() | services()["risk"]["environment"]
+        settings = settings_of("risk", environment, secrets=secrets / "risk")
+        assert isinstance(settings, RiskSettings)
+        assert kept == {str(settings.snapshot_dir): "risk-snapshots"}
+        image = (ROOT / "deploy/Dockerfile").read_text()
+        assert f"install -d -o 10001 -g 10001 {settings.snapshot_dir}" in image
 
     @pytest.mark.parametrize("service", SERVICES)
     def test_waits_for_its_tables_and_the_event_log(self, service: str):
