@@ -6,7 +6,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from services.risk.desk import cases, flows, policies, rendering, watch
+from services.risk.desk import cases, flows, policies, rendering, sources, watch
 from services.risk.desk.domain import HEADERS, HOME, Browser, Outcome
 from services.risk.desk.flows import Step, visit
 from services.risk.desk.forms import read_form
@@ -117,6 +117,11 @@ async def act_on_version(
 async def show_watch(request: Request, context: Ctx) -> Response:
     """An alarm has no page of its own: whoever signs in again after its form sees them all."""
     return await _shown(request, context, watch.show)
+
+
+@router.get(sources.HOME)
+async def show_sources(request: Request, context: Ctx) -> Response:
+    return await _shown(request, context, sources.show)
 
 
 @router.post(watch.HOME + "/{alarm_id}/acknowledgement")

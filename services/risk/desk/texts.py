@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final, Literal
 
-from services.risk.desk.watch_texts import TEXTS, WORDS
+from services.risk.desk import application_texts, source_texts, watch_texts
 
 Lang = Literal["zh", "en"]
 
@@ -345,6 +345,10 @@ _WORDS: Final[dict[str, tuple[str, str]]] = {
     "node.card": ("银行卡", "card"),
 }
 
+for _page in (application_texts, source_texts, watch_texts):
+    _TEXTS.update(_page.TEXTS)
+    _WORDS.update(_page.WORDS)
+
 
 def language(wanted: str | None, kept: str | None, accepted: str | None) -> Lang:
     """What the link asks for; else what was chosen before; else the browser's first language."""
@@ -357,10 +361,10 @@ def language(wanted: str | None, kept: str | None, accepted: str | None) -> Lang
 def texts(lang: Lang) -> Mapping[str, str]:
     """All texts by name."""
     column = 0 if lang == "zh" else 1
-    return {name: pair[column] for name, pair in (_TEXTS | TEXTS).items()}
+    return {name: pair[column] for name, pair in _TEXTS.items()}
 
 
 def word(kind: str, code: str, lang: Lang) -> str:
     """The text of a code; the code itself where it has none."""
-    pair = (_WORDS | WORDS).get(f"{kind}.{code}")
+    pair = _WORDS.get(f"{kind}.{code}")
     return code if pair is None else pair[0 if lang == "zh" else 1]

@@ -1,14 +1,14 @@
 """HTTP routes of the outside data: consent for customers, state and cost for staff."""
 
-from typing import Annotated, cast
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query
 
 from services.risk.sources import books, consents, views
-from services.risk.sources.service import Sources
+from services.risk.sources.service import sources_of
 from shared.contracts.http import risk_sources as contract
 from shared.contracts.values import CustomerId
-from shared.kit.app import Context, Ctx
+from shared.kit.app import Ctx
 from shared.kit.auth import Caller, allow
 from shared.kit.idempotency import IdempotencyKey, once
 from shared.kit.problems import Forbidden
@@ -21,11 +21,6 @@ CustomerPath = Annotated[CustomerId, Path()]
 Month = Annotated[str | None, Query(pattern=r"^2[0-9]{3}-(0[1-9]|1[0-2])$")]
 
 router = APIRouter(prefix="/v1", tags=["sources"])
-
-
-def sources_of(context: Context) -> Sources:
-    """What the start-up has opened."""
-    return cast("Sources", context.resources["sources"])
 
 
 @router.get("/customers/{customer_id}/source-consents")

@@ -74,6 +74,11 @@ class Sources:
     deadline_ms: int
 
 
+def sources_of(context: Context) -> Sources:
+    """What the start-up has opened."""
+    return cast("Sources", context.resources["sources"])
+
+
 async def gather(
     context: Context,
     *,
@@ -90,9 +95,8 @@ async def gather(
     Raises:
         Unavailable: the database is away, so that no call could be accounted for.
     """
-    sources: Sources = context.resources["sources"]
     return await gathered(
-        sources,
+        sources_of(context),
         context.database,
         decision_id=decision_id,
         customer_id=customer_id,
