@@ -16,7 +16,7 @@ STYLE: Final = b"".join(
     (_FOLDER / "static" / name).read_bytes() for name in ("desk.css", "watch.css")
 )
 #: The parts of the desk by the beginning of their addresses; what is none of them is cases.
-SECTIONS: Final = ("policies", "watch")
+SECTIONS: Final = ("policies", "sources", "watch")
 LANGUAGE_COOKIE: Final = "desk_language"
 YEAR_S: Final = 365 * 24 * 3600
 
