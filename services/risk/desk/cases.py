@@ -10,6 +10,7 @@ from services.risk.cases.api import WAITING, place_of, read_place
 from services.risk.cases.domain import VERDICT_CODES, Case, CaseNotFound
 from services.risk.cases.repository import Filter
 from services.risk.cases.service import CaseFile
+from services.risk.desk import applications
 from services.risk.desk.domain import (
     HOME,
     Message,
@@ -146,6 +147,7 @@ async def show(context: Context, found: Visit, *, case_id: str) -> Outcome:
         else None,
         "form": found.browser.form or {},
         **_what_to_do(file.case, found),
+        **applications.shown(file, lang),
     }
     message = found.message
     return Page("case.html", values, message.status if message else 200, message=message)
@@ -275,6 +277,7 @@ async def judge(context: Context, found: Visit, *, case_id: str) -> Outcome:
                 text=text,
                 staff_id=staff_id,
                 now=now,
+                limit_minor=applications.limit_of(found.browser.field("limit")),
             )
         context.published()
         return "needs_second" if after.state == "awaiting_second" else "judged"

@@ -118,13 +118,13 @@ async def page(
         "most": limit,
     }
     rows = (await session.execute(_PAGE, values)).all()
-    kept = [_kept(row) for row in rows]
+    kept = [_kept(row, product) for row in rows]
     following = Place(rows[-1].decided_at, rows[-1].decision_id) if len(rows) == limit else None
     return kept, following
 
 
-def _kept(row: Any) -> Kept:
+def _kept(row: Any, product: str) -> Kept:
     facts = None
     if row.facts is not None:
-        facts = row.facts | {"features": row.features, "score": row.score}
+        facts = row.facts | {"product": product, "features": row.features, "score": row.score}
     return Kept(row.decision_id, row.outcome, row.reason_codes, facts)
