@@ -20,6 +20,14 @@ SECTIONS: Final = ("policies", "sources", "watch")
 LANGUAGE_COOKIE: Final = "desk_language"
 YEAR_S: Final = 365 * 24 * 3600
 
+
+def said(answer: object) -> str:
+    """An answer of a policy as people read it: what is none or empty is a dash."""
+    if isinstance(answer, list):
+        return ", ".join(map(str, answer)) or "–"
+    return "–" if answer is None else str(answer)
+
+
 _templates = Environment(
     loader=FileSystemLoader(_FOLDER / "templates"),
     autoescape=True,
@@ -28,6 +36,7 @@ _templates = Environment(
     lstrip_blocks=True,
 )
 _templates.filters["money"] = format_minor
+_templates.filters["said"] = said
 
 
 def respond(outcome: Outcome, *, browser: Browser, secure: bool) -> Response:

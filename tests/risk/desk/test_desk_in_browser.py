@@ -82,6 +82,9 @@ class TestDeskInABrowser:
         assert "Other decisions of this customer" in await page.content()
         await page.get_by_role("link", name="Back to the cases").click()
         assert "Cases" in await page.title()
+        for path in ("/desk/policies?product=payment", "/desk/policies/payment/2026.1"):
+            await page.goto(desk.bank.url("risk") + path)
+            await self.fits(page)
 
     async def fits(self, page) -> None:
         assert await page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]

@@ -117,6 +117,17 @@ class TestPolicyPages:
         assert 'role="alert"' in page.text
         assert "<b>" not in page.text
 
+    async def test_say_in_words_what_a_failing_test_found(self, desk: Desk, operator: Member):
+        before = await in_force(desk)
+        path = f"/desk/policies/{PRODUCT}/{before}/draft"
+        async with signed_in(desk, operator) as client:
+            field = {"threshold.least_age": "17"}
+            page = await send(client, path, reason="older", **field)
+            page = await send(client, f"{page.url.path}/tests")
+        assert "Some tests fail" in page.text
+        assert "expected" in page.text
+        assert "[&#39;" not in page.text
+
     async def test_of_a_form_without_a_change_say_so(self, desk: Desk, operator: Member):
         before = await in_force(desk)
         async with signed_in(desk, operator) as client:
