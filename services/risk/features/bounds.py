@@ -39,4 +39,7 @@ BOUNDS: Mapping[str, Bounds] = {
     "payee_new": (0.0, 1.0),
     "payee_known_log_h": _LOG,
     "payee_age_log_h": _LOG,
+    "ring_size": _COUNT,
+    "ring_shared": _COUNT,
+    "ring_fraud_distance": _COUNT,
 }

@@ -200,7 +200,23 @@ OWN: tuple[Feature, ...] = (
     ),
 )
 
-FEATURES: tuple[Feature, ...] = (*OWN, *(row.described() for row in MEASURES))
+#: What was known of the customer's ring when the payment was decided.
+RING: tuple[Feature, ...] = (
+    Feature("ring_size", "Customers in the customer's ring", "该客户关联网络中的客户数"),
+    Feature(
+        "ring_shared",
+        "Customers on the customer's most shared device, phone or card; 0 without one",
+        "与该客户共用同一设备、电话或银行卡的最多客户数;无标识时为 0",
+    ),
+    Feature(
+        "ring_fraud_distance",
+        "Steps from the customer to known fraud: 0 itself, 1 its identifier, 2 who shares it; "
+        "missing where none is near",
+        "该客户与已知欺诈的距离:0 为本人,1 为其标识,2 为共用者;附近无欺诈时缺失",
+    ),
+)
+
+FEATURES: tuple[Feature, ...] = (*OWN, *(row.described() for row in MEASURES), *RING)
 FEATURE_NAMES: tuple[str, ...] = tuple(feature.name for feature in FEATURES)
 
 #: What the committed fraud model takes, in its order. A model that takes others names them anew.

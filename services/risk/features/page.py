@@ -20,6 +20,8 @@ from both. Attempts count, whatever becomes of them.
 counted and adds nothing.
 - Device, IP address and merchant are there where the partner told them. Without one, its \
 features are missing (null).
+- What a ring shows is what was known when the payment was decided: who had told which \
+identifier by then, and who was known fraud by then.
 - A key holds its newest 512 payments and 200,000 keys of a kind are held; past that, counts \
 saturate and the key that was touched longest ago is forgotten. What is later than a day behind \
 the longest window of its key is forgotten.

@@ -21,6 +21,7 @@ from services.risk.cases import domain as cases
 from services.risk.cases.domain import Case
 from services.risk.domain import reference_value_minor
 from services.risk.engine import Engine, scored, thresholds_of
+from services.risk.features.whole import measured
 from services.risk.lists.repository import by_role
 from services.risk.payments import repository as together
 from services.risk.policies.facts import hour_of
@@ -188,10 +189,7 @@ def _make(
         ip_address=body.ip_address,
         merchant_id=body.merchant_id,
     )
-    features = engine.windows.measure(payment)
-    if payment.device_id is not None:
-        engine.rings.link(payment.customer_id, ("device", payment.device_id))
-    ring = engine.rings.ring(payment.customer_id, now_ms=in_ms(now))
+    features, ring = measured(engine.windows, engine.rings, payment, now_ms=in_ms(now))
     windows_age_ms = engine.windows_age_ms()
     degraded = list(engine.model_flags)
     if windows_age_ms is None or windows_age_ms > engine.behind_after_ms:

@@ -8,6 +8,7 @@ import argparse
 import hashlib
 import json
 import sys
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,6 +18,8 @@ from numpy.typing import NDArray
 
 from services.risk import scoring
 from services.risk.features import FEATURES, FRAUD_INPUTS, Windows
+from services.risk.features.whole import measured
+from services.risk.rings.domain import Rings
 from services.risk.scoring import FraudModel, manifest_sha256
 from services.risk.training import reference
 from services.risk.training.export import ParityBroken, Trained, check_parity, fit, to_onnx
@@ -63,13 +66,35 @@ class Table:
         return Table(self.features[rows], self.patterns[rows], self.days[rows])
 
 
-def measure(history: Sequence[Labeled]) -> Table:
-    """Runs the history through the windows that serve, each payment at its own moment."""
-    windows = Windows()
-    features = np.empty((len(history), len(FRAUD_INPUTS)), dtype=np.float32)
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A customer's payment turned out to be fraud, or not, and that was told at a time."""
+
+    customer_id: str
+    payment_id: str
+    is_fraud: bool
+    at_ms: int
+
+
+def measure(
+    history: Sequence[Labeled],
+    *,
+    told: Sequence[Told] = (),
+    inputs: Sequence[str] = FRAUD_INPUTS,
+) -> Table:
+    """Runs the history through the windows and rings that serve, each payment at its own moment,
+    with what was `told` by then. Both are in order of time.
+    """
+    windows, rings = Windows(), Rings()
+    news = deque(told)
+    features = np.empty((len(history), len(inputs)), dtype=np.float32)
     for i, item in enumerate(history):
-        values = windows.measure(item.payment)
-        features[i] = [values[name] for name in FRAUD_INPUTS]
+        at_ms = item.payment.at_ms
+        while news and news[0].at_ms <= at_ms:
+            one = news.popleft()
+            rings.flag(one.customer_id, cause=one.payment_id, is_fraud=one.is_fraud)
+        values, _ = measured(windows, rings, item.payment, now_ms=at_ms)
+        features[i] = [values[name] for name in inputs]
     patterns = np.array([item.pattern for item in history])
     return Table(features, patterns, np.fromiter(days_of(list(history)), dtype=np.int64))
 
