@@ -6,7 +6,9 @@ Nothing that fails is silent: the decision is flagged as degraded, with its caus
 import asyncio
 import json
 import math
+import re
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +27,7 @@ from services.risk.policies.active import ActivePolicies
 from services.risk.policies.facts import over
 from services.risk.rings.domain import Rings
 from services.risk.windows import DAY_MS, Limits, SeenPayment
-from tests.bank import Bank, eventually, free_port
+from tests.bank import ROOT, Bank, eventually, free_port
 from tests.payments.test_with_risk import pay
 from tests.payments.test_with_risk import payment as payment_of
 from tests.risk.support import another_risk, decided, payment, record
@@ -158,6 +160,18 @@ class TestModel:
             return [event["data"]["degraded"] for event in events]
 
         assert (await eventually(told))[0] is True
+
+    def test_that_raises_leaves_the_rules_alone(self) -> None:
+        class Broken(scoring.FraudModel):
+            def scored(self, features: Mapping[str, float]) -> scoring.Scored:
+                raise RuntimeError(len(features))
+
+        degraded: list[str] = []
+        content = (ARTIFACTS / "fraud.onnx").read_bytes()
+        assert scored(Broken(MODEL.manifest, content), calm(), degraded) is None
+        assert degraded == ["model_failed"]
+        ruling = ruled(degraded=degraded, score=None, value_minor=5_000_000)
+        assert ruling.reason_codes == ("amount_unscored",)
 
     async def test_that_is_sound_takes_over_where_there_was_none(self, tmp_path: Path) -> None:
         engine = Engine(
@@ -322,3 +336,24 @@ class TestAudit:
         async with bank.client("risk") as risk:
             again = await decided(risk, bank, payment(unique, customer_id=body["customer_id"]))
         assert (again["outcome"], again["degraded"]) == ("approve", [])
+
+
+class TestPage:
+    def test_names_a_test_for_every_failure(self) -> None:
+        tests = ROOT / "tests/risk"
+        there: set[str] = set()
+        for path in tests.rglob("test_*.py"):
+            name = ""
+            for line in path.read_text().splitlines():
+                if found := re.match(r"class (\w+)", line):
+                    name = found[1]
+                elif found := re.match(r"    (?:async )?def (test_\w+)", line):
+                    there.add(f"{name}.{found[1]}")
+        page = (ROOT / "docs/risk.md").read_text()
+        section = page.partition("## When something fails")[2].partition("## ")[0]
+        rows = [line.split("|") for line in section.splitlines() if line.startswith("| ")][1:]
+        assert len(rows) >= 15
+        for row in rows:
+            named = re.findall(r"`(\w+\.test_\w+)`", row[-2])
+            assert named or "](#" in row[-2], row
+            assert set(named) <= there, row
