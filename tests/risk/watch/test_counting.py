@@ -122,6 +122,22 @@ class TestCounting:
         found = await counting.count_all(watched.database, now=later)
         assert (found.seen, found.is_done) == (5, True)
 
+    async def test_takes_features_of_a_sample_where_there_are_many(
+        self, watched: Watched, monkeypatch
+    ):
+        monkeypatch.setattr(counting, "SAMPLE", 100)
+        rows = drawn(REFERENCE, 1_000, seed=8)
+        moments = spread(watched.now, 1_000)
+        made = [scored(at, score=s, features=f) for at, (s, f) in zip(moments, rows, strict=True)]
+        await watched.decide(made[:400])
+        await watched.count()  # four times as many as are wanted of a day
+        await watched.decide(made[400:])
+        await watched.count()
+        counts = await kept(watched, "watch_counts")
+        assert sum(row["decisions"] for row in counts) == 1_000
+        bins = [row for row in await kept(watched, "watch_bins") if row["measure"] == "amount_log"]
+        assert 400 + 90 < sum(row["decisions"] for row in bins) < 400 + 220
+
     async def test_begins_with_the_last_two_weeks(self, watched: Watched):
         ages = (timedelta(days=16), timedelta(days=14))
         await watched.decide([decision(watched.now - age) for age in ages])

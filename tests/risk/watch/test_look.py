@@ -5,9 +5,11 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from prometheus_client import REGISTRY
 
+from services.risk.watch import gauges
 from services.risk.watch.service import Looked
-from tests.risk.watch.support import REFERENCE, Watched, decision, drawn, scored, spread
+from tests.risk.watch.support import POLICY, REFERENCE, Watched, decision, drawn, scored, spread
 
 HOUR = timedelta(hours=1)
 MODEL = REFERENCE.model
@@ -28,6 +30,41 @@ async def told(watched: Watched, event: str) -> list[dict[str, Any]]:
     )
     envelopes = [json.loads(row["envelope"]) for row in rows]
     return [one["data"] for one in envelopes if one["type"] == event]
+
+
+def gauge(name: str, **labels: str) -> float | None:
+    return REGISTRY.get_sample_value(name, labels)
+
+
+class TestLook:
+    async def test_shows_itself_to_prometheus(self, watched: Watched):
+        rows = drawn(REFERENCE, 600, seed=9)
+        moments = spread(watched.now, len(rows))
+        outcomes = ["decline" if place % 2 else "approve" for place in range(len(rows))]
+        await watched.decide(
+            [
+                scored(at, score=s, features=f, outcome=word)
+                for at, (s, f), word in zip(moments, rows, outcomes, strict=True)
+            ]
+        )
+        gauges.show(await watched.counted_and_looked())
+        assert gauge("tongbao_risk_share", policy=POLICY, outcome="decline") == 0.5
+        alarm = {"subject": POLICY, "measure": "decline_rate", "severity": "critical"}
+        assert gauge("tongbao_risk_alarms", **alarm) == 1
+        psi = gauge("tongbao_risk_drift", model=MODEL, name="score", measure="psi")
+        assert psi is not None
+        assert psi < 0.1
+        p99 = gauge("tongbao_risk_decide_p99_seconds", policy=POLICY)
+        assert p99 == pytest.approx(0.0002, rel=0.3)
+
+    async def test_of_what_is_used_no_more_closes_its_alarms(self, watched: Watched):
+        await watched.decide([decision(at, outcome="decline") for at in spread(watched.now, 300)])
+        assert found(await watched.counted_and_looked())
+        await watched.sql("UPDATE watch_alarms SET subject = 'payment-2025.9'"
+                          " WHERE closed_at IS NULL AND measure = 'decline_rate'")  # fmt: skip
+        await watched.look()
+        (cleared,) = await told(watched, "AlarmCleared")
+        assert (cleared["subject"], cleared["why"]) == ("payment-2025.9", "not_in_use")
 
 
 class TestDrift:
