@@ -11,8 +11,9 @@ from services.risk.cases.domain import CREDIT, PAYMENT
 from services.risk.cases.service import CaseFile
 from services.risk.desk.domain import shown_span
 from services.risk.desk.texts import Lang, texts, word
-from services.risk.sources.domain import TERMS, Source
+from services.risk.sources.domain import TERMS
 from shared.contracts.http.risk import DecisionRecord, SourceUsed
+from shared.contracts.http.risk_sources import Source
 from shared.contracts.values import MAX_AMOUNT_MINOR
 from shared.kit.money import format_minor
 

@@ -1,9 +1,14 @@
 """What risk promises of applications for an account, a loan or a card, met over HTTP."""
 
 import asyncio
+import contextlib
 import json
+import tempfile
+from collections.abc import Iterator
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import asyncpg
 import pytest
@@ -282,3 +287,72 @@ class TestStanding:
                     await connection.execute(change)
         finally:
             await connection.close()
+
+
+class TestAudit:
+    async def test_away_decides_nothing_until_it_is_back(self, bank: Bank, person: str):
+        """Credit fails closed: what cannot be kept is not answered."""
+        body = application(person)
+        await applied(bank, application(person))  # all is ready
+        owner = await bank.connect("risk")
+        await owner.execute("REVOKE INSERT ON decisions FROM risk")
+        try:
+            refused = await send(bank, body)
+        finally:
+            await owner.execute("GRANT INSERT ON decisions TO risk")
+        kept = "SELECT count(*) FROM decisions WHERE decision_id = $1"
+        opened = "SELECT count(*) FROM cases WHERE decision_id = $1"
+        try:
+            found = [await owner.fetchval(it, body["application_id"]) for it in (kept, opened)]
+        finally:
+            await owner.close()
+        assert refused.status_code >= 500
+        assert "state" not in refused.json()
+        assert found == [0, 0]
+        assert (await standing(bank, body))["state"] == "received"
+        made = await applied(bank, body)
+        assert made["state"] == "in_review"
+
+    async def test_whose_database_is_away_is_told_as_such(self, bank: Bank, person: str):
+        body = application(person)
+        token = bank.token("risk", caller="gateway", customer_id=body["customer_id"])
+        with line_to_the_database(bank) as (line, url):
+            async with another_risk(bank, DATABASE_URL=url) as client:
+
+                async def ready() -> bool:
+                    return (await client.get("/readyz")).status_code == 200
+
+                await eventually(ready)
+                await asyncio.to_thread(line.unlink)
+                await cut_off(bank)
+                headers = {"authorization": f"Bearer {token}"}
+                refused = await client.post("/v1/loan-applications", json=body, headers=headers)
+        assert (refused.status_code, refused.json()["code"]) == (503, "unavailable")
+        async with as_customer(bank, body["customer_id"]) as client:
+            page = (await client.get(f"/v1/customers/{body['customer_id']}/applications")).json()
+        assert page["items"] == []
+
+
+@contextlib.contextmanager
+def line_to_the_database(bank: Bank) -> Iterator[tuple[Path, str]]:
+    """A socket of one's own that leads to the database until it is unlinked, and its address."""
+    server = bank.server
+    name = f".s.PGSQL.{server.port}"
+    with tempfile.TemporaryDirectory() as folder:
+        line = Path(folder, name)
+        line.symlink_to(server.socket_dir / name)
+        here, there = (f"host={quote(str(it))}" for it in (server.socket_dir, folder))
+        yield line, bank.credentials["risk"].dsn.replace(here, there)
+
+
+async def cut_off(bank: Bank) -> None:
+    """End the connections of a process that runs the API alone."""
+    connection = await bank.connect("risk", owner=False)
+    try:
+        ended = await connection.fetch(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE application_name = 'risk-api' AND usename = current_user"
+        )
+    finally:
+        await connection.close()
+    assert ended

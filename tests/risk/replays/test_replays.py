@@ -1,12 +1,17 @@
 """Kept decisions come out the same again, and what does not is said."""
 
 import asyncio
+import json
+import shutil
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from services.risk import scoring
+from services.risk.replays.kept_models import KeptModels
 from shared.kit.clock import new_id
 from tests.bank import Bank
 from tests.risk.applications.support import application, applied, register
@@ -213,3 +218,30 @@ class TestRequest:
     async def test_is_for_operators_alone(self, bank: Bank):
         async with bank.client("risk", roles=("reviewer",)) as reviewer:
             assert (await reviewer.get("/v1/replays")).status_code == 403
+
+
+class TestKeptModels:
+    async def test_finds_a_former_model_in_a_folder_of_its_own(self, tmp_path: Path):
+        artifacts = Path(scoring.__file__).parent / "artifacts"
+        former = tmp_path / "2025.9"
+        former.mkdir()
+        for name in ("fraud.onnx", "fraud.json"):
+            shutil.copy(artifacts / name, former / name)
+        (tmp_path / "broken.json").write_text("[")
+        sha256 = bytes.fromhex(json.loads((former / "fraud.json").read_text())["sha256"])
+        models = KeptModels(tmp_path)
+        found = await models.find(sha256)
+        assert found is not None
+        assert await models.find(sha256) is found
+        assert await models.find(bytes(32)) is None
+        assert await KeptModels(tmp_path / "nowhere").find(sha256) is None
+        assert await KeptModels(tmp_path / "nowhere").find(sha256, used=found) is found
+
+    async def test_takes_no_model_whose_file_was_altered(self, tmp_path: Path):
+        artifacts = Path(scoring.__file__).parent / "artifacts"
+        shutil.copy(artifacts / "fraud.json", tmp_path / "fraud.json")
+        altered = bytearray((artifacts / "fraud.onnx").read_bytes())
+        altered[len(altered) // 2] ^= 1
+        (tmp_path / "fraud.onnx").write_bytes(altered)
+        sha256 = bytes.fromhex(json.loads((tmp_path / "fraud.json").read_text())["sha256"])
+        assert await KeptModels(tmp_path).find(sha256) is None
