@@ -32,7 +32,7 @@ async def told(watched: Watched, event: str) -> list[dict[str, Any]]:
     return [one["data"] for one in envelopes if one["type"] == event]
 
 
-def gauge(name: str, **labels: str) -> float | None:
+def gauge(name: str, /, **labels: str) -> float | None:
     return REGISTRY.get_sample_value(name, labels)
 
 
