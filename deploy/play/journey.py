@@ -13,6 +13,7 @@ from deploy.local.programs import url_of
 from deploy.play import cast as casting
 from deploy.play.advice import Advice
 from deploy.play.consent_page import ConsentPage
+from deploy.play.credit import Credit
 from deploy.play.customer import CustomerClient
 from deploy.play.partner import PartnerClient, load_identity, new_identity, save_identity
 from deploy.play.steps import NotAsExpected, Step, expect, expect_status, play_steps, wait_for
@@ -56,6 +57,7 @@ class Journey:
 
     def steps(self) -> list[tuple[str, Callable[[], str]]]:
         advice = Advice(self._customer)
+        credit = Credit(self._customer, self._operator)
         return [
             ("register a partner", self.register_partner),
             ("partner gets a token", self.get_token),
@@ -75,6 +77,8 @@ class Journey:
             ("risk questionnaire", advice.complete_questionnaire),
             ("suitable products alone", advice.suitable_products),
             ("offer with marketing consent", advice.personal_offer),
+            ("customer applies for a loan", credit.apply_for_loan),
+            ("past decisions come out the same", credit.replay),
         ]
 
     def register_partner(self) -> str:

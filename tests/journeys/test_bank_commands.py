@@ -98,6 +98,29 @@ class TestPolicies:
         assert "policy_state" in said(active)
 
 
+class TestReplay:
+    def test_of_past_decisions_gives_the_same(self, demo: Demo) -> None:
+        done = demo.bank("replay", "--last", "100")
+        assert done.returncode == 0, done.stdout + done.stderr
+        *progress, summary = done.stdout.splitlines()
+        assert progress
+        seen, equal = (int(summary.split()[place]) for place in (0, 2))
+        assert 0 < seen == equal <= 100
+        loans = demo.bank("replay", "--product", "loan", "--since", "2026-01-01T00:00Z")
+        assert loans.returncode == 0, loans.stderr
+        assert int(loans.stdout.splitlines()[-1].split()[0]) >= 1
+
+    def test_of_one_that_is_not_there_is_refused(self, demo: Demo) -> None:
+        unknown = "01890a5d-ac96-774b-bcce-b302099a8057"
+        assert "decision_not_found" in said(demo.bank("replay", "--id", unknown))
+
+    @pytest.mark.parametrize("wrong", [["--last", "0"], ["--since", "2026-01-01"], ["--id"]])
+    def test_that_is_not_understood_says_so(self, demo: Demo, wrong: list[str]) -> None:
+        done = demo.bank("replay", *wrong)
+        assert done.returncode == 2
+        assert "Traceback" not in done.stderr
+
+
 class TestUpkeep:
     def test_rotates_keys_under_a_running_bank(self, demo: Demo) -> None:
         keys = demo.run_dir / "keys" / "gateway" / "gateway.json"

@@ -19,7 +19,7 @@ class TestPlay:
     def test_goes_as_it_should_in_every_step(self, demo: Demo) -> None:
         journey = demo.report()["journey"]
         assert [step for step in journey if step["status"] != "ok"] == []
-        assert len(journey) >= 18
+        assert len(journey) >= 20
         assert demo.report()["as_expected"] is True
 
     def test_reports_when_it_was_ready_and_what_it_takes(self, demo: Demo) -> None:
