@@ -1,9 +1,9 @@
 """Settings of risk beyond those that every service has."""
 
 from pathlib import Path
-from typing import Self
+from typing import Annotated, Self
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import AnyHttpUrl, Field, SecretStr, model_validator
 
 from shared.contracts.http.risk_sources import Source
 from shared.kit.settings import Settings
@@ -26,10 +26,14 @@ class RiskSettings(Settings):
     snapshot_every_s: float = Field(default=300.0, gt=0)
     desk_url: str = "http://127.0.0.1:8080"
     """The origin under which staff reaches the desk; with `https`, its cookies are Secure."""
-    source_urls: dict[Source, str] = Field(default_factory=dict)
+    source_urls: dict[Source, AnyHttpUrl] = Field(default_factory=dict)
     """Where each outside source is asked; one that is not named is always unavailable."""
     source_keys: dict[Source, SecretStr] = Field(default_factory=dict)
     """The bank's key at each of these sources."""
+    source_timeouts_ms: dict[Source, Annotated[int, Field(ge=10, le=8_000)]] = Field(
+        default_factory=dict
+    )
+    """How long one source may take, where that is not what the table of sources says."""
     sources_deadline_ms: int = Field(default=1_500, ge=50, le=8_000)
     """The longest that one decision waits for all of its sources together."""
     source_breaker_open_s: float = Field(default=10.0, gt=0)

@@ -202,7 +202,9 @@ class TestOutside:
         assert services()["bureau"]["command"] == ["deploy.bureau"]
         assert mounts("bureau") == {image_environment()["SECRETS_DIR"]: "bureau-secrets"}
         port = image_environment()["PORT"]
-        assert risk.source_urls == {source: f"http://bureau:{port}/{source}" for source in SAYS}
+        assert {source: str(url) for source, url in risk.source_urls.items()} == {
+            source: f"http://bureau:{port}/{source}" for source in SAYS
+        }
         assert {key.get_secret_value() for key in risk.source_keys.values()} == {
             key.get_secret_value() for key in bureau.bureau_keys.values()
         }

@@ -40,7 +40,7 @@ async def states(
                 needs_consent=terms.needs_consent,
                 price_minor=terms.price_minor,
                 currency=CURRENCY,
-                timeout_ms=terms.timeout_ms,
+                timeout_ms=sources.timeout_ms(source),
                 valid_for_s=int(terms.valid_for.total_seconds()),
                 usable_for_s=int(terms.usable_for.total_seconds()),
                 is_configured=source in sources.connectors,

@@ -18,6 +18,7 @@ Cause = Literal[
     "malformed",
     "too_large",
     "unknown_source",
+    "mistake",
 ]
 
 

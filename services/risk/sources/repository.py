@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, exists, func, insert, literal, select, text, update
+from sqlalchemy import delete, func, insert, select, text, update
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.dialects.postgresql import insert as upsert
 
@@ -96,12 +96,15 @@ async def kept_answers(session: AnySession, *, customer_id: str, now: datetime) 
     return {row.source: Kept(row.source, row.answers, row.fetched_at) for row in rows}
 
 
-async def keep_answer(session: Session, kept: Kept, *, customer_id: str) -> None:
-    """Keep an answer in the place of an older one."""
+async def keep_answer(
+    session: Session, kept: Kept, *, customer_id: str, allowed_until: datetime | None
+) -> None:
+    """Keep an answer in the place of an older one; no longer than the consent to it holds."""
+    delete_at = kept.fetched_at + TERMS[kept.source].usable_for
     values = {
         "answers": dict(kept.answers),
         "fetched_at": kept.fetched_at,
-        "delete_at": kept.fetched_at + TERMS[kept.source].usable_for,
+        "delete_at": min(delete_at, allowed_until or delete_at),
     }
     statement = upsert(answers).values(customer_id=customer_id, source=kept.source, **values)
     newer = statement.on_conflict_do_update(
@@ -119,45 +122,16 @@ async def forget_answer(session: Session, *, customer_id: str, source: Source) -
 
 
 async def forget_old(session: Session, *, now: datetime) -> int:
-    """Delete answers that are too old to be used; how many went, `DELETE_BATCH` at the most."""
-    old = select(answers.c.customer_id, answers.c.source).where(answers.c.delete_at <= now)
-    return await _forget(session, old)
-
-
-async def forget_unallowed(session: Session, *, now: datetime) -> int:
-    """Delete answers for which no consent holds any more: its end has come by itself."""
-    newest = (
-        select(consents.c.customer_id, consents.c.source, consents.c.granted, consents.c.until)
-        .ext(distinct_on(consents.c.customer_id, consents.c.source, consents.c.purpose))
-        .order_by(
-            consents.c.customer_id,
-            consents.c.source,
-            consents.c.purpose,
-            consents.c.position.desc(),
-        )
-        .where(
-            consents.c.customer_id == answers.c.customer_id, consents.c.source == answers.c.source
-        )
-        .correlate(answers)
-        .subquery("newest")
+    """Delete answers whose time has passed; how many went, `DELETE_BATCH` at the most."""
+    old = (
+        select(answers.c.customer_id, answers.c.source)
+        .where(answers.c.delete_at <= now)
+        .limit(DELETE_BATCH)
+        .subquery("old")
     )
-    still = exists(
-        select(literal(1))
-        .select_from(newest)
-        .where(newest.c.granted, (newest.c.until.is_(None)) | (newest.c.until > now))
-    )
-    asked_for = [source for source, terms in TERMS.items() if terms.needs_consent]
-    gone = select(answers.c.customer_id, answers.c.source).where(
-        answers.c.source.in_(asked_for), ~still
-    )
-    return await _forget(session, gone)
-
-
-async def _forget(session: Session, found: Any) -> int:
-    batch = found.limit(DELETE_BATCH).subquery("gone")
     statement = (
         delete(answers)
-        .where(answers.c.customer_id == batch.c.customer_id, answers.c.source == batch.c.source)
+        .where(answers.c.customer_id == old.c.customer_id, answers.c.source == old.c.source)
         .returning(answers.c.source)
     )
     return len((await session.execute(statement)).all())

@@ -7,7 +7,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any, cast
 from uuid import UUID
@@ -16,7 +16,7 @@ from services.risk.sources import repository
 from services.risk.sources.answers import known_answers
 from services.risk.sources.breakers import Breaker
 from services.risk.sources.domain import PURPOSES, TERMS, Consent, Kept, State, may_ask
-from services.risk.sources.port import Connector, Question, SourceFailed
+from services.risk.sources.port import Cause, Connector, Question, SourceFailed
 from services.risk.sources.repository import UseRow
 from shared.contracts.http.risk_sources import Purpose, Source
 from shared.kit import tracing
@@ -72,6 +72,11 @@ class Sources:
     connectors: Mapping[Source, Connector]
     breakers: Mapping[Source, Breaker]
     deadline_ms: int
+    #: What is waited for one source; the table's where it is not named.
+    timeouts_ms: Mapping[Source, int] = field(default_factory=dict)
+
+    def timeout_ms(self, source: Source) -> int:
+        return self.timeouts_ms.get(source, TERMS[source].timeout_ms)
 
 
 def sources_of(context: Context) -> Sources:
@@ -149,14 +154,21 @@ async def gathered(
         elapsed_ms=0,
         used_at=now,
     )
+    deadline_ms = _left_ms(sources)
     plan = [
-        _planned(sources, replace(blank, use_id=new_id(), source=name), consents, kept, now)
+        _planned(
+            sources,
+            replace(blank, use_id=new_id(), source=name),
+            consents,
+            kept.get(name),
+            deadline_ms,
+        )
         for name in sorted(needs)
     ]
     try:
         async with database.statement() as session:
             await repository.insert_uses(session, [asked.row for asked in plan])
-        answered = await _ask_all(sources, plan)
+        answered = await _ask_all(sources, plan, deadline_ms=deadline_ms)
     finally:
         # whatever ended it, a breaker's one trial call must not stay out for ever
         for asked in plan:
@@ -172,19 +184,18 @@ def _planned(
     sources: Sources,
     row: UseRow,
     consents: Mapping[tuple[str, str], Consent],
-    kept: Mapping[str, Kept],
-    now: datetime,
+    found: Kept | None,
+    deadline_ms: float,
 ) -> _Asked:
     """What is done about one source: a refusal, a kept answer, or a call that goes out next."""
     if row.source not in TERMS:
         return _Asked(row.source, replace(row, cause="unknown_source"))
-    source = cast("Source", row.source)
+    source, now = cast("Source", row.source), row.used_at
     purpose = row.purpose
     if purpose == "none" or not may_ask(
         consents, source=source, purpose=cast("Purpose", purpose), now=now
     ):
         return _Asked(source, replace(row, state="refused_consent"))
-    found = kept.get(source)
     checked = None if found is None else known_answers(source, found.answers)
     if found is not None and checked is not None:
         found = replace(found, answers=checked)
@@ -193,11 +204,19 @@ def _planned(
             return _Asked(source, replace(row, state="cached"), found.answers)
     else:
         found = None
-    if source not in sources.connectors:
-        return _without(_Asked(source, row, kept=found), "not_configured")
-    if not sources.breakers[source].admits(time.monotonic(), row.use_id):
-        return _without(_Asked(source, row, kept=found), "breaker_open")
+    obstacle = _obstacle(sources, source, row.use_id, deadline_ms)
+    if obstacle is not None:
+        return _without(_Asked(source, row, kept=found), obstacle)
     return _Asked(source, replace(row, state="asked", is_call=True, charged=None), kept=found)
+
+
+def _obstacle(sources: Sources, source: Source, use_id: UUID, deadline_ms: float) -> Cause | None:
+    """Why no call goes out; without one, the breaker has let this call in."""
+    if source not in sources.connectors:
+        return "not_configured"
+    if deadline_ms <= 0:
+        return "deadline"
+    return None if sources.breakers[source].admits(time.monotonic(), use_id) else "breaker_open"
 
 
 def _without(asked: _Asked, cause: str, **changes: Any) -> _Asked:
@@ -209,12 +228,13 @@ def _without(asked: _Asked, cause: str, **changes: Any) -> _Asked:
     return replace(asked, row=row, facts=asked.kept.answers)
 
 
-async def _ask_all(sources: Sources, plan: Sequence[_Asked]) -> list[_Asked]:
+def _left_ms(sources: Sources) -> float:
+    """How long all sources together may take; none where the request has no time for them."""
     left = tracing.remaining_ms()
-    deadline_ms = float(sources.deadline_ms)
-    if left is not None:
-        deadline_ms = max(min(deadline_ms, left - RESERVE_MS), 0.0)
+    return sources.deadline_ms if left is None else min(sources.deadline_ms, left - RESERVE_MS)
 
+
+async def _ask_all(sources: Sources, plan: Sequence[_Asked], *, deadline_ms: float) -> list[_Asked]:
     async def one(asked: _Asked) -> _Asked:
         if not asked.row.is_call:
             return asked
@@ -229,13 +249,14 @@ async def _ask(sources: Sources, asked: _Asked, *, deadline_ms: float) -> _Asked
     source, row = cast("Source", asked.source), asked.row
     terms, breaker = TERMS[source], sources.breakers[source]
     question = Question(row.use_id, row.customer_id, cast("Purpose", row.purpose))
-    timeout_ms = min(float(terms.timeout_ms), deadline_ms)
+    own_ms = sources.timeout_ms(source)
+    timeout_ms = min(own_ms, deadline_ms)
     began = time.monotonic()
     try:
-        answers = await sources.connectors[source].ask(question, timeout_s=timeout_ms / 1000)
+        answers = await _answers(sources.connectors[source], question, timeout_ms / 1000)
     except SourceFailed as error:
         cause: str = error.cause
-        if cause == "timeout" and timeout_ms < terms.timeout_ms:
+        if cause == "timeout" and timeout_ms < own_ms:
             cause = "deadline"  # it was not given the time that it may take
         else:
             breaker.failed(time.monotonic(), row.use_id)
@@ -260,6 +281,19 @@ async def _ask(sources: Sources, asked: _Asked, *, deadline_ms: float) -> _Asked
     return replace(asked, row=row, facts=answers, fresh=Kept(source, answers, row.used_at))
 
 
+async def _answers(
+    connector: Connector, question: Question, timeout_s: float
+) -> Mapping[str, object]:
+    try:
+        return await connector.ask(question, timeout_s=timeout_s)
+    except SourceFailed:
+        raise
+    except Exception as error:
+        # a connector's own mistake is that source's failure, and no other's
+        log.exception("source.mistake", extra={"cause": type(error).__name__})
+        raise SourceFailed("mistake", charged=None) from error
+
+
 async def _book(
     database: Database, calls: Sequence[_Asked], *, customer_id: str, purpose: Purpose | None
 ) -> None:
@@ -274,7 +308,13 @@ async def _book(
                 continue
             # it may have been withdrawn while the source was asked
             if may_ask(consents, source=fresh.source, purpose=purpose, now=asked.row.used_at):
-                await repository.keep_answer(session, fresh, customer_id=customer_id)
+                consent = consents.get((fresh.source, purpose))
+                await repository.keep_answer(
+                    session,
+                    fresh,
+                    customer_id=customer_id,
+                    allowed_until=consent.until if consent else None,
+                )
 
 
 _FLAGS: Mapping[str, str] = {

@@ -25,7 +25,7 @@ def connectors_of(settings: RiskSettings) -> dict[Source, Connector]:
     return {
         source: HttpConnector(
             source=source,
-            base_url=url,
+            base_url=str(url),
             api_key=settings.source_keys[source].get_secret_value(),
             tls=tls,
         )
@@ -44,15 +44,14 @@ async def opened(context: Context, settings: RiskSettings) -> AsyncIterator[None
             connectors=connectors,
             breakers={source: Breaker(settings.source_breaker_open_s) for source in TERMS},
             deadline_ms=settings.sources_deadline_ms,
+            timeouts_ms=settings.source_timeouts_ms,
         )
         yield
 
 
 async def forget(context: Context) -> None:
-    """Delete answers that are too old to be used, and those that nobody allows any more."""
-    for forgetting in (repository.forget_old, repository.forget_unallowed):
-        while True:
-            async with context.database.transaction() as session:
-                gone = await forgetting(session, now=context.clock())
-            if gone < repository.DELETE_BATCH:
-                break
+    """Delete answers that are too old to be used, or whose consent has ended by itself."""
+    gone = repository.DELETE_BATCH
+    while gone == repository.DELETE_BATCH:
+        async with context.database.transaction() as session:
+            gone = await repository.forget_old(session, now=context.clock())

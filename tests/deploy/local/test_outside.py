@@ -47,7 +47,7 @@ class TestOutside:
         assert {key.get_secret_value() for key in asked.source_keys.values()} == {
             key.get_secret_value() for key in known.bureau_keys.values()
         }
-        assert set(asked.source_urls.values()) == {
+        assert set(map(str, asked.source_urls.values())) == {
             f"http://127.0.0.1:{known.port}/{source}" for source in asked.source_urls
         }
 

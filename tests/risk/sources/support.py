@@ -32,7 +32,9 @@ ALL: tuple[Source, ...] = get_args(Source)
 SEED = 7
 BANK_KEY = "the-key-of-the-bank-under-test"
 ADMIN_KEY = "the-key-of-who-breaks-the-sources"
-NOW = datetime(2026, 11, 2, 4, 0, tzinfo=UTC)
+#: Ahead of the clock: risk's own process deletes in the background what is past its time.
+NOW = datetime.now(UTC).replace(microsecond=0) + timedelta(days=2)
+PATIENCE_MS = 10_000
 TLS = ssl.create_default_context()
 
 
@@ -172,9 +174,14 @@ def known_customer(unique: str) -> str:
 
 @contextlib.asynccontextmanager
 async def asking(
-    bank: Bank, outside: Outside, unique: str, *, open_s: float = 0.2, deadline_ms: int = 5_000
+    bank: Bank,
+    outside: Outside,
+    unique: str,
+    *,
+    open_s: float = 0.2,
+    deadline_ms: int = 2 * PATIENCE_MS,
 ) -> AsyncIterator[Asker]:
-    """Somebody who asks; the sources' own time-outs hold."""
+    """Somebody who asks, and on a busy machine waits longer than the bank would."""
     connectors = {
         source: HttpConnector(
             source=source, base_url=f"{outside.url}/{source}", api_key=BANK_KEY, tls=TLS
@@ -182,7 +189,8 @@ async def asking(
         for source in ALL
     }
     database = Database(bank.credentials["risk"].dsn, pool_size=4, application="test")
-    sources = Sources(connectors, {source: Breaker(open_s) for source in ALL}, deadline_ms)
+    breakers = {source: Breaker(open_s) for source in ALL}
+    sources = Sources(connectors, breakers, deadline_ms, dict.fromkeys(ALL, PATIENCE_MS))
     try:
         yield Asker(database, sources, known_customer(unique))
     finally:

@@ -61,10 +61,10 @@ class TestConsent:
         await asker.say("telecom")
         await asker.ask("tax", "telecom", "court")
         async with asker.database.transaction() as session:
-            await repository.forget_unallowed(session, now=NOW + DAY / 2)
+            await repository.forget_old(session, now=NOW + DAY / 2)
         assert await asker.kept() == {"tax", "telecom", "court"}
         async with asker.database.transaction() as session:
-            await repository.forget_unallowed(session, now=NOW + DAY)
+            await repository.forget_old(session, now=NOW + DAY)
         assert await asker.kept() == {"telecom", "court"}
 
     async def test_taken_back_during_a_call_keeps_nothing_of_it(

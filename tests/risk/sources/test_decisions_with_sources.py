@@ -61,6 +61,8 @@ async def applicant(bank: Bank, outside: Outside, unique: str) -> AsyncIterator[
     await register(bank, customer_id)
     settings = {
         "SOURCE_URLS": json.dumps({source: f"{outside.url}/{source}" for source in ALL}),
+        "SOURCE_TIMEOUTS_MS": json.dumps(dict.fromkeys(ALL, 5_000)),
+        "SOURCES_DEADLINE_MS": "5000",
         "SOURCE_KEYS": json.dumps(dict.fromkeys(ALL, BANK_KEY)),
     }
     async with another_risk(bank, **settings) as risk:

@@ -1,12 +1,15 @@
 """What a policy needs is asked of the real process, and each answer says how it came."""
 
 import asyncio
+from collections.abc import Mapping
 from datetime import timedelta
 
 import pytest
 
 from services.risk.sources.domain import TERMS
+from services.risk.sources.port import Question
 from services.risk.sources.service import NOTHING
+from shared.kit import tracing
 from shared.kit.clock import new_id
 from tests.bank import Bank, eventually
 from tests.risk.sources.support import ALL, NOW, Asker, Outside, asking, expected
@@ -29,8 +32,8 @@ class TestGathering:
     async def test_asks_every_source_and_gives_its_answers(self, asker: Asker):
         await asker.allow_all()
         found = await asker.ask(*ALL)
+        assert found.degraded == (), found.uses
         assert found.facts == {source: expected(source, asker.customer_id) for source in ALL}
-        assert found.degraded == ()
         assert {(use.source, use.state, use.age_ms, use.cost_minor) for use in found.uses} == {
             (source, "live", 0, TERMS[source].price_minor) for source in ALL
         }
@@ -58,15 +61,15 @@ class TestGathering:
     async def test_asks_all_at_once(self, asker: Asker, outside: Outside):
         # one after the other they would not be done before the deadline
         await asker.allow_all()
-        outside.break_(*ALL, latency_ms=250)
-        asker.sources.deadline_ms = 1_100
+        outside.break_(*ALL, latency_ms=700)
+        asker.sources.deadline_ms = 3_000
         found = await asker.ask(*ALL)
         assert {use.state for use in found.uses} == {"live"}
 
     async def test_waits_no_longer_than_the_deadline_for_all(self, asker: Asker, outside: Outside):
         await asker.allow_all()
         outside.break_("tax", latency_ms=20_000)
-        asker.sources.deadline_ms = 500
+        asker.sources.deadline_ms = 1_000
         found = await asker.ask("tax", "court")
         causes = {use.source: (use.state, use.cause) for use in found.uses}
         assert causes == {"tax": ("failed", "deadline"), "court": ("live", None)}
@@ -81,6 +84,8 @@ class TestGathering:
     ):
         cause, charged = FAULTS[kind]
         outside.break_("court", kind=kind)
+        if cause == "timeout":
+            asker.sources.timeouts_ms = {"court": 300}
         decision_id = new_id()
         found = await asker.ask("court", decision_id=decision_id)
         (use,) = found.uses
@@ -108,6 +113,28 @@ class TestGathering:
         found = await asker.ask("court", now=NOW + 8 * DAY)
         assert found.facts == {"court": None}
         assert found.degraded == ("source_unavailable.court",)
+
+    async def test_calls_nobody_where_the_request_has_no_time_left(
+        self, asker: Asker, outside: Outside
+    ):
+        billed = outside.bill().get("court", 0)
+        with tracing.deadline(200):
+            found = await asker.ask("court")
+        assert [(use.state, use.cause) for use in found.uses] == [("failed", "deadline")]
+        assert outside.bill().get("court", 0) == billed
+
+    async def test_survives_a_connector_that_raises_what_it_should_not(self, asker: Asker):
+        class Broken:
+            async def ask(self, question: Question, *, timeout_s: float) -> Mapping[str, object]:
+                raise ZeroDivisionError
+
+            async def close(self) -> None: ...
+
+        connectors = dict(asker.sources.connectors)
+        asker.sources.connectors = connectors | {"tax": Broken()}
+        await asker.say("tax")
+        found = await asker.ask("tax", "court")
+        assert {use.source: use.cause for use in found.uses} == {"tax": "mistake", "court": None}
 
     async def test_knows_a_source_that_nobody_configured_as_away(
         self, bank: Bank, outside: Outside, unique: str
