@@ -11,7 +11,7 @@ from shared.contracts.values import CustomerId, Lang
 from shared.kit.app import Context, Ctx
 from shared.kit.auth import Caller, allow
 from shared.kit.clock import bank_date
-from shared.kit.idempotency import IdempotencyKey, once
+from shared.kit.idempotency import IdempotencyKey, once_in
 from shared.kit.problems import Forbidden
 
 router = APIRouter(prefix="/v1", tags=["advisor"])
@@ -61,20 +61,16 @@ async def complete_assessment(
     """Answer the questionnaire. Nobody answers for a customer, staff neither."""
     require_own(caller, body.customer_id)
     now = context.clock()
-    async with context.database.transaction() as session:
-        answer = await once(
-            session,
-            scope=f"{body.customer_id}:complete_assessment",
-            key=key,
-            body=body,
-            now=now,
-            reply=contract.Assessment,
-            act=lambda: service.complete_assessment(
-                session, rules=rules_of(context), body=body, now=now
-            ),
-        )
-    context.published()
-    return answer
+    return await once_in(
+        context,
+        scope=f"{body.customer_id}:complete_assessment",
+        key=key,
+        body=body,
+        reply=contract.Assessment,
+        act=lambda session: service.complete_assessment(
+            session, rules=rules_of(context), body=body, now=now
+        ),
+    )
 
 
 @router.get("/customers/{customer_id}/assessment")

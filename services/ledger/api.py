@@ -13,7 +13,7 @@ from shared.contracts.http import ledger as contract
 from shared.contracts.values import AccountId, CustomerId
 from shared.kit.app import Ctx
 from shared.kit.auth import Caller, allow
-from shared.kit.idempotency import IdempotencyKey, once
+from shared.kit.idempotency import IdempotencyKey, once_in
 from shared.kit.replies import written
 
 Operator = Annotated[Caller, Depends(allow(roles=("operator",)))]
@@ -100,25 +100,21 @@ async def _set_frozen(
     frozen: bool,
 ) -> contract.Account:
     now = context.clock()
-    async with context.database.transaction() as session:
-        reply = await once(
+    return await once_in(
+        context,
+        scope=f"{caller.staff_id} frozen={frozen} {account_id}",
+        key=key,
+        body=body,
+        reply=contract.Account,
+        act=lambda session: accounts.set_frozen(
             session,
-            scope=f"{caller.staff_id} frozen={frozen} {account_id}",
-            key=key,
-            body=body,
+            account_id=account_id,
+            frozen=frozen,
+            reason=body.reason,
+            caller=caller,
             now=now,
-            reply=contract.Account,
-            act=lambda: accounts.set_frozen(
-                session,
-                account_id=account_id,
-                frozen=frozen,
-                reason=body.reason,
-                caller=caller,
-                now=now,
-            ),
-        )
-    context.published()
-    return reply
+        ),
+    )
 
 
 @router.put("/accounts/{account_id}/floor")
@@ -130,25 +126,21 @@ async def set_floor(
     key: IdempotencyKey,
 ) -> contract.Account:
     now = context.clock()
-    async with context.database.transaction() as session:
-        reply = await once(
+    return await once_in(
+        context,
+        scope=f"{caller.staff_id} floor {account_id}",
+        key=key,
+        body=body,
+        reply=contract.Account,
+        act=lambda session: accounts.set_floor(
             session,
-            scope=f"{caller.staff_id} floor {account_id}",
-            key=key,
-            body=body,
+            account_id=account_id,
+            floor_minor=body.floor_minor,
+            reason=body.reason,
+            caller=caller,
             now=now,
-            reply=contract.Account,
-            act=lambda: accounts.set_floor(
-                session,
-                account_id=account_id,
-                floor_minor=body.floor_minor,
-                reason=body.reason,
-                caller=caller,
-                now=now,
-            ),
-        )
-    context.published()
-    return reply
+        ),
+    )
 
 
 @router.get("/accounts/{account_id}/balance")

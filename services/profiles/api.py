@@ -11,7 +11,7 @@ from shared.contracts.values import CustomerId
 from shared.kit.app import Context, Ctx
 from shared.kit.auth import Caller, allow
 from shared.kit.clock import bank_date
-from shared.kit.idempotency import IdempotencyKey, once
+from shared.kit.idempotency import IdempotencyKey, once_in
 from shared.kit.problems import Forbidden
 
 router = APIRouter(prefix="/v1/customers/{customer_id}", tags=["profiles"])
@@ -95,15 +95,13 @@ async def set_marketing_consent(
     """Agree or take it back. The customer says so; nobody for the customer, staff neither."""
     require_own(caller, customer_id)
     now = context.clock()
-    async with context.database.transaction() as session:
-        return await once(
-            session,
-            scope=f"{customer_id}:set_marketing_consent",
-            key=key,
-            body=body,
-            now=now,
-            reply=contract.MarketingConsent,
-            act=lambda: service.set_marketing_consent(
-                session, customer_id=customer_id, granted=body.granted, now=now
-            ),
-        )
+    return await once_in(
+        context,
+        scope=f"{customer_id}:set_marketing_consent",
+        key=key,
+        body=body,
+        reply=contract.MarketingConsent,
+        act=lambda session: service.set_marketing_consent(
+            session, customer_id=customer_id, granted=body.granted, now=now
+        ),
+    )

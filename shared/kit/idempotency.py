@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
 
+from shared.kit.app import Context
 from shared.kit.database import Session
 from shared.kit.problems import BankError
 from shared.kit.tables import idempotency_keys as keys
@@ -78,3 +79,27 @@ async def once(
     if bytes(stored.body_hash) != digest:
         raise KeyReused(field="Idempotency-Key", expected="a new key for a new body")
     return reply.model_validate_json(stored.reply)
+
+
+async def once_in(
+    context: Context,
+    *,
+    scope: str,
+    key: str,
+    body: BaseModel,
+    reply: type[ReplyT],
+    act: Callable[[Session], Awaitable[ReplyT]],
+) -> ReplyT:
+    """`once` in a transaction of its own; the relay is told once it is committed."""
+    async with context.database.transaction() as session:
+        answer = await once(
+            session,
+            scope=scope,
+            key=key,
+            body=body,
+            now=context.clock(),
+            reply=reply,
+            act=lambda: act(session),
+        )
+    context.published()
+    return answer
