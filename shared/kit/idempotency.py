@@ -91,15 +91,14 @@ async def once_in(
     act: Callable[[Session], Awaitable[ReplyT]],
 ) -> ReplyT:
     """`once` in a transaction of its own; the relay is told once it is committed."""
+    now = context.clock()
     async with context.database.transaction() as session:
+
+        def first() -> Awaitable[ReplyT]:
+            return act(session)
+
         answer = await once(
-            session,
-            scope=scope,
-            key=key,
-            body=body,
-            now=context.clock(),
-            reply=reply,
-            act=lambda: act(session),
+            session, scope=scope, key=key, body=body, now=now, reply=reply, act=first
         )
     context.published()
     return answer
