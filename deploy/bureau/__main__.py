@@ -14,7 +14,7 @@ def main() -> None:
     try:
         settings = BureauSettings()
     except ValidationError as error:
-        wrong = [f"{'.'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors()]
+        wrong = [f"{_setting(item['loc'])}: {item['msg']}" for item in error.errors()]
         sys.exit(f"bureau: {'; '.join(wrong)}")
     uvicorn.run(
         create(settings),
@@ -27,6 +27,12 @@ def main() -> None:
         http=BoundedProtocol,
         ws="none",
     )
+
+
+def _setting(location: tuple[int | str, ...]) -> str:
+    """`BUREAU_KEYS.tongbao`: the variable, and the place in it."""
+    name, *rest = map(str, location)
+    return ".".join([name.upper(), *rest])
 
 
 if __name__ == "__main__":

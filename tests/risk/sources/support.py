@@ -31,10 +31,13 @@ from tests.bank import ROOT, Bank, free_port
 ALL: tuple[Source, ...] = get_args(Source)
 SEED = 7
 BANK_KEY = "the-key-of-the-bank-under-test"
+#: Of a bank whose bill no call of another test can reach.
+AUDITED_KEY = "the-key-of-a-bank-that-is-audited"
 ADMIN_KEY = "the-key-of-who-breaks-the-sources"
 #: Ahead of the clock: risk's own process deletes in the background what is past its time.
 NOW = datetime.now(UTC).replace(microsecond=0) + timedelta(days=2)
 PATIENCE_MS = 10_000
+OPEN_S = 0.2
 TLS = ssl.create_default_context()
 
 
@@ -53,7 +56,7 @@ class Outside:
     def environment(self) -> dict[str, str]:
         return {
             "PATH": os.environ["PATH"],
-            "BUREAU_KEYS": json.dumps({"tongbao": BANK_KEY}),
+            "BUREAU_KEYS": json.dumps({"tongbao": BANK_KEY, "audited": AUDITED_KEY}),
             "BUREAU_ADMIN_KEY": ADMIN_KEY,
             "BUREAU_SEED": str(SEED),
             "PORT": str(self.port),
@@ -94,8 +97,8 @@ class Outside:
         for source in sources:
             self.admin("PUT", f"faults/{source}", json={"kind": kind, **fault})
 
-    def bill(self) -> dict[str, int]:
-        return dict(self.admin("GET", "bill").json()["tongbao"])
+    def bill(self, bank: str = "tongbao") -> dict[str, int]:
+        return dict(self.admin("GET", "bill").json()[bank])
 
 
 @dataclass
@@ -174,23 +177,18 @@ def known_customer(unique: str) -> str:
 
 @contextlib.asynccontextmanager
 async def asking(
-    bank: Bank,
-    outside: Outside,
-    unique: str,
-    *,
-    open_s: float = 0.2,
-    deadline_ms: int = 2 * PATIENCE_MS,
+    bank: Bank, outside: Outside, unique: str, *, api_key: str = BANK_KEY
 ) -> AsyncIterator[Asker]:
     """Somebody who asks, and on a busy machine waits longer than the bank would."""
     connectors = {
         source: HttpConnector(
-            source=source, base_url=f"{outside.url}/{source}", api_key=BANK_KEY, tls=TLS
+            source=source, base_url=f"{outside.url}/{source}", api_key=api_key, tls=TLS
         )
         for source in ALL
     }
     database = Database(bank.credentials["risk"].dsn, pool_size=4, application="test")
-    breakers = {source: Breaker(open_s) for source in ALL}
-    sources = Sources(connectors, breakers, deadline_ms, dict.fromkeys(ALL, PATIENCE_MS))
+    breakers = {source: Breaker(OPEN_S) for source in ALL}
+    sources = Sources(connectors, breakers, 2 * PATIENCE_MS, dict.fromkeys(ALL, PATIENCE_MS))
     try:
         yield Asker(database, sources, known_customer(unique))
     finally:
