@@ -3,11 +3,14 @@
 import json
 import math
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, cast
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from services.risk import scoring
 from services.risk.features import FEATURE_NAMES
 from services.risk.policies.active import FALLBACK
 from services.risk.policies.domain import PRODUCTS, Product
@@ -93,7 +96,7 @@ class TestReplay:
         program = seed_program(made.product)  # type: ignore[arg-type]
         assert ruled_otherwise(made, program.ruling(facts_of(made))) == []
         tally = Tally()
-        again(tally, made, program=program, model=None)
+        again(tally, made, program=program, score=made.score)
         assert (tally.seen, tally.equal, tally.differences) == (1, 1, [])
 
     @given(requests())
@@ -123,3 +126,17 @@ class TestReplay:
         if made.outcome != "decline":
             assert made.price_bps == program.price_of(made.grade)
         assert program.price_of(made.grade) is not None
+
+
+class TestScores:
+    def test_of_many_at_once_are_those_of_one_by_one(self):
+        model = scoring.load(Path(scoring.__file__).parent / "artifacts")
+        wild = (0.0, 1.0, -1e12, 1e12, math.nan, math.inf, 12.5)
+        many = [
+            {name: wild[(i * 7 + j) % len(wild)] for j, name in enumerate(FEATURE_NAMES)}
+            for i in range(50)
+        ]
+        many.append({})
+        together = model.scores_of(many)
+        alone = [model.scored(features).score for features in many]
+        assert together == pytest.approx(alone, abs=1e-6)
