@@ -31,7 +31,6 @@ from services.risk.sources import api as sources_api
 from services.risk.sources import upkeep as sources
 from services.risk.watch import api as watch_api
 from services.risk.watch import jobs as watch
-from services.risk.watch import references
 from shared.kit.app import Context, Job, Resources, create_app, serve
 
 LAPSE_EVERY_S = 30.0
@@ -57,8 +56,6 @@ def resources(settings: RiskSettings) -> Resources:
 
     @asynccontextmanager
     async def opened(context: Context) -> AsyncIterator[None]:
-        found = references.load_if_good(settings.artifacts_dir)
-        context.resources[watch.REFERENCE] = found
         if settings.role == "worker":  # decides nothing
             yield
             return

@@ -1,11 +1,14 @@
 """The worker's round: count what was decided, look at it, and take back what does harm."""
 
+import asyncio
 import logging
 from datetime import datetime
+from pathlib import Path
 
 from services.risk.policies.domain import PRODUCTS
+from services.risk.settings import RiskSettings
 from services.risk.watch import counting, gauges, guards, references, service
-from services.risk.watch.references import Reference
+from services.risk.watch.references import Reference, ReferenceRefused
 from services.risk.watch.service import Looked
 from shared.kit.app import Context
 from shared.kit.database import Database
@@ -13,18 +16,31 @@ from shared.kit.database import Database
 log = logging.getLogger(__name__)
 
 EVERY_S = 30.0
-REFERENCE = "watch_reference"
+#: Under which name a context keeps why there is no reference, so that it is told once.
+REFUSED = "watch_reference_refused"
 
 
 def reference_of(context: Context) -> Reference | None:
-    """The reference beside the model, which the start-up has read."""
-    found = context.resources.get(REFERENCE)
-    return found if isinstance(found, references.Reference) else None
+    """The reference beside the model as it is now, since its files may change meanwhile.
+
+    None, told in the log, where it is refused: rates and latency go on alone.
+    """
+    settings = context.settings
+    folder = settings.artifacts_dir if isinstance(settings, RiskSettings) else Path()
+    try:
+        found = references.load(folder)
+    except ReferenceRefused as error:
+        if context.resources.get(REFUSED) != str(error):
+            log.error("watch.reference_refused", extra={"cause": str(error)})  # noqa: TRY400
+        context.resources[REFUSED] = str(error)
+        return None
+    context.resources.pop(REFUSED, None)
+    return found
 
 
 async def watch(context: Context) -> None:
     """The worker's job."""
-    reference = reference_of(context)
+    reference = await asyncio.to_thread(reference_of, context)
     looked = await one_round(context.database, reference=reference, now=context.clock())
     if looked is not None:
         gauges.show(looked)

@@ -6,7 +6,6 @@ and itself by its own. Without a good one nothing is said about the drift of tha
 
 import hashlib
 import json
-import logging
 from bisect import bisect_right
 from collections.abc import Mapping
 from itertools import pairwise
@@ -14,8 +13,6 @@ from pathlib import Path
 from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-
-log = logging.getLogger(__name__)
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 #: The name under which a model's scores stand beside its features.
@@ -98,12 +95,3 @@ def load(folder: Path, *, name: str = "fraud") -> Reference:
     if model != reference.model_sha256:
         raise ReferenceRefused(f"{path.name} belongs to another model than {name}.onnx")
     return reference
-
-
-def load_if_good(folder: Path) -> Reference | None:
-    """As `load`; None, told in the log, where it is refused: rates and latency go on alone."""
-    try:
-        return load(folder)
-    except ReferenceRefused as error:
-        log.error("watch.reference_refused", extra={"cause": str(error)})  # noqa: TRY400 - told
-        return None
