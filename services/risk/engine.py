@@ -9,6 +9,7 @@ from services.risk.features import Windows
 from services.risk.policies.active import ActivePolicies
 from services.risk.policies.reasons import FEATURES_MISSING
 from services.risk.rings.domain import Rings
+from services.risk.scorecards import Scorecard
 from services.risk.scoring import FraudModel
 
 log = logging.getLogger(__name__)
@@ -35,6 +36,8 @@ class Engine:
     windows_age_ms: Callable[[], int | None]
     model: FraudModel | None
     behind_after_ms: int
+    #: What scores where the model cannot.
+    scorecard: Scorecard | None = None
     #: By product, what grades a loan or a card. No model for it comes with this release.
     credit_models: Mapping[str, FraudModel] = field(default_factory=dict)
     model_flags: tuple[str, ...] = ()
@@ -42,9 +45,21 @@ class Engine:
     deadline_s: float = 0.05
 
 
-def scored(
-    model: FraudModel | None, features: dict[str, float], degraded: list[str]
-) -> float | None:
+Scorer = FraudModel | Scorecard
+
+
+def graded(
+    engine: Engine, features: dict[str, float], degraded: list[str]
+) -> tuple[float | None, Scorer | None]:
+    """The score and what gave it: the model, or the scorecard where the model cannot."""
+    score = scored(engine.model, features, degraded)
+    if score is not None or engine.scorecard is None:
+        return score, None if score is None else engine.model
+    score = scored(engine.scorecard, features, degraded)
+    return score, None if score is None else engine.scorecard
+
+
+def scored(model: Scorer | None, features: dict[str, float], degraded: list[str]) -> float | None:
     """The score; without one, its cause goes to `degraded`, and so does what its inputs lack."""
     if model is None:
         degraded.append("model_unavailable")
@@ -62,9 +77,8 @@ def scored(
     return found.score
 
 
-def thresholds_of(model: FraudModel | None) -> dict[str, float | None]:
+def thresholds_of(model: Scorer | None) -> dict[str, float | None]:
     """From which scores on the model's own calibration asks for more than an approval."""
     if model is None:
         return {"review_from": None, "decline_from": None}
-    thresholds = model.manifest.thresholds
-    return {"review_from": thresholds.review, "decline_from": thresholds.decline}
+    return {"review_from": model.thresholds.review, "decline_from": model.thresholds.decline}

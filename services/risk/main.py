@@ -17,7 +17,7 @@ from services.risk.features import Windows
 from services.risk.identifiers import api as identifiers_api
 from services.risk.lists import accounts_api
 from services.risk.lists import api as lists_api
-from services.risk.model_files import following_files, load_model
+from services.risk.model_files import following_files, load_model, load_scorecard
 from services.risk.payments.queue import queueing
 from services.risk.policies import api as policies_api
 from services.risk.policies.active import ActivePolicies, following
@@ -69,6 +69,7 @@ def resources(settings: RiskSettings) -> Resources:
             rings=rings,
             windows_age_ms=feed.age_ms,
             model=load_model(settings.artifacts_dir),
+            scorecard=load_scorecard(settings.artifacts_dir),
             behind_after_ms=int(settings.windows_behind_after_s * 1000),
             deadline_s=settings.decision_deadline_ms / 1000,
         )

@@ -11,8 +11,9 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Final
 
-from services.risk import scoring
+from services.risk import scorecards, scoring
 from services.risk.engine import Engine
+from services.risk.scorecards import Scorecard
 from services.risk.scoring import FraudModel, ModelRefused
 
 log = logging.getLogger(__name__)
@@ -26,11 +27,20 @@ _Stamp = tuple[tuple[int, int, int] | None, ...]
 
 
 def load_model(folder: Path) -> FraudModel | None:
-    """The checked model; None, told in the log, where it may not be used: rules go on alone."""
+    """The checked model; None, told in the log, where it may not be used: the scorecard scores."""
     try:
         return scoring.load(folder)
     except ModelRefused as error:
         log.error("model.refused", extra={"cause": str(error)})  # noqa: TRY400 - cause suffices
+        return None
+
+
+def load_scorecard(folder: Path) -> Scorecard | None:
+    """The checked scorecard; None, told in the log, where it may not be used."""
+    try:
+        return scorecards.load(folder)
+    except ModelRefused as error:
+        log.error("scorecard.refused", extra={"cause": str(error)})  # noqa: TRY400 - as above
         return None
 
 

@@ -35,17 +35,17 @@ class ModelRefused(Exception):
     """The model or its manifest is missing, altered or not what the manifest promises."""
 
 
-class _Record(BaseModel):
+class Record(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class ModelFeature(_Record):
+class ModelFeature(Record):
     name: str
     en: str
     zh: str
 
 
-class Thresholds(_Record):
+class Thresholds(Record):
     """A score at or above one of these has at least that outcome."""
 
     review: Probability
@@ -59,7 +59,7 @@ class Thresholds(_Record):
         return self
 
 
-class GoldenVector(_Record):
+class GoldenVector(Record):
     """Inputs in the order of the features (null for a missing one) and the score they give."""
 
     label: str
@@ -67,7 +67,7 @@ class GoldenVector(_Record):
     score: Probability
 
 
-class Manifest(_Record):
+class Manifest(Record):
     """What a model file is, and what it must answer."""
 
     name: str
@@ -121,6 +121,14 @@ class FraudModel:
     def label(self) -> str:
         """Name and version, as a decision keeps them."""
         return f"{self.manifest.name}-{self.manifest.version}"
+
+    @property
+    def sha256(self) -> str:
+        return self.manifest.sha256
+
+    @property
+    def thresholds(self) -> Thresholds:
+        return self.manifest.thresholds
 
     def score(self, features: Mapping[str, float]) -> float:
         """The probability of fraud in [0, 1]; KeyError if a feature is not in `features`."""

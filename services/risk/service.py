@@ -26,7 +26,11 @@ class DecisionExists(BankError):
 
 
 class NoModel(BankError):
-    status, code, title = 404, "model_unavailable", "No model could be loaded; rules decide alone"
+    status, code, title = (
+        404,
+        "model_unavailable",
+        "No model could be loaded; the scorecard and the rules decide",
+    )
 
 
 async def read_decision(session: AnySession, *, decision_id: UUID) -> contract.DecisionRecord:

@@ -17,11 +17,11 @@ import pytest
 
 from services.risk import scoring
 from services.risk.domain import Outcome
-from services.risk.engine import MAX_MISSING, Engine, scored
+from services.risk.engine import MAX_MISSING, Engine, graded, scored
 from services.risk.features import FRAUD_INPUTS, Windows
 from services.risk.features.bounds import BOUNDS
 from services.risk.features.definitions import SPANS_MS
-from services.risk.model_files import load_model, reload
+from services.risk.model_files import load_model, load_scorecard, reload
 from services.risk.policies import seeds
 from services.risk.policies.active import ActivePolicies
 from services.risk.policies.facts import over
@@ -136,7 +136,7 @@ class TestModel:
             (folder / "fraud.onnx").unlink()
             await eventually(lambda: flags_are("model_reload_refused"))
 
-    async def test_that_is_bad_at_the_start_leaves_the_rules_alone_and_they_say_so(
+    async def test_that_is_bad_at_the_start_leaves_rules_and_scorecard_and_they_say_so(
         self, bank: Bank, unique: str, tmp_path: Path
     ):
         spoiled = Path(shutil.copytree(ARTIFACTS, tmp_path / "artifacts"))
@@ -149,9 +149,10 @@ class TestModel:
             large = await decided(risk, bank, payment(unique, amount_minor=6_000_000))
             token = {"authorization": f"Bearer {bank.staff_token()}"}
             card = await risk.get("/v1/model", headers=token)
-        assert (made["outcome"], made["score"], made["model"]) == ("approve", None, None)
+        assert (made["outcome"], made["model"]) == ("approve", "fraud-scorecard-2026.1")
+        assert 0 < made["score"] < 0.1
         assert made["degraded"] == ["model_unavailable"]
-        assert [reason["code"] for reason in large["reasons"]] == ["amount_unscored"]
+        assert "amount_unscored" in [reason["code"] for reason in large["reasons"]]
         assert large["outcome"] == "review"
         assert (card.status_code, card.json()["code"]) == (404, "model_unavailable")
 
@@ -172,6 +173,22 @@ class TestModel:
         assert degraded == ["model_failed"]
         ruling = ruled(degraded=degraded, score=None, value_minor=5_000_000)
         assert ruling.reason_codes == ("amount_unscored",)
+
+    def test_that_is_away_with_its_scorecard_too_leaves_the_rules_alone(
+        self, tmp_path: Path
+    ) -> None:
+        bare = Engine(
+            policies=ActivePolicies(),
+            windows=Windows(),
+            rings=Rings(),
+            windows_age_ms=lambda: 0,
+            model=None,
+            behind_after_ms=1,
+            scorecard=load_scorecard(tmp_path),
+        )
+        degraded: list[str] = []
+        assert graded(bare, calm(), degraded) == (None, None)
+        assert degraded == ["model_unavailable"]
 
     async def test_that_is_sound_takes_over_where_there_was_none(self, tmp_path: Path) -> None:
         engine = Engine(

@@ -20,7 +20,7 @@ from services.risk import repository
 from services.risk.cases import domain as cases
 from services.risk.cases.domain import Case
 from services.risk.domain import reference_value_minor
-from services.risk.engine import Engine, scored, thresholds_of
+from services.risk.engine import Engine, graded, thresholds_of
 from services.risk.features.whole import measured
 from services.risk.lists.repository import by_role
 from services.risk.payments import repository as together
@@ -194,8 +194,7 @@ def _make(
     degraded = list(engine.model_flags)
     if windows_age_ms is None or windows_age_ms > engine.behind_after_ms:
         degraded.append("windows_behind")
-    score = scored(engine.model, features, degraded)
-    model = engine.model if score is not None else None
+    score, model = graded(engine, features, degraded)
     facts = {
         "value_minor": value_minor,
         "at_ms": payment.at_ms,
@@ -222,7 +221,7 @@ def _make(
         policy=ruling.policy,
         policy_sha256=policy.sha256,
         model=None if model is None else model.label,
-        model_sha256=None if model is None else bytes.fromhex(model.manifest.sha256),
+        model_sha256=None if model is None else bytes.fromhex(model.sha256),
         degraded=(*degraded, *ruling.degraded, *flags),
         features={name: None if math.isnan(value) else value for name, value in features.items()},
         facts=facts,

@@ -1,0 +1,118 @@
+"""The scorecard that scores where no model can: points in a table, checked like a model's file.
+
+Each characteristic gives points by the bin that its value falls into, and a missing one has a bin
+of its own. More points are more risk: 20 of them double the odds of fraud. It knows less than the
+model, which its measures in the file say, and needs nothing but integers.
+"""
+
+import json
+import math
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Final, Self
+
+from pydantic import Field, ValidationError, model_validator
+
+from services.risk.features.bounds import BOUNDS
+from services.risk.scoring import (
+    ANY,
+    GOLDEN_TOLERANCE,
+    GoldenVector,
+    ModelRefused,
+    Record,
+    Scored,
+    Thresholds,
+    manifest_sha256,
+)
+
+#: By so many points the odds of fraud double.
+DOUBLE: Final = 20
+_FACTOR: Final = DOUBLE / math.log(2)
+
+Points = Annotated[int, Field(ge=-10_000, le=10_000)]
+
+
+class Characteristic(Record):
+    """`points` has one more entry than `edges`: a value from an edge on is in the bin after it."""
+
+    name: str
+    edges: list[float]
+    points: Annotated[list[Points], Field(min_length=1)]
+    missing: Points
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if len(self.points) != len(self.edges) + 1 or sorted(set(self.edges)) != self.edges:
+            raise ValueError("edges rise, and there is one bin more than edges")
+        return self
+
+    def points_of(self, value: float) -> int:
+        return self.missing if math.isnan(value) else self.points[bisect_right(self.edges, value)]
+
+
+class Card(Record):
+    """What the file says."""
+
+    name: str
+    version: str
+    trained_on: str
+    base_points: Points
+    characteristics: Annotated[list[Characteristic], Field(min_length=1)]
+    thresholds: Thresholds
+    metrics: dict[str, float]
+    golden: Annotated[list[GoldenVector], Field(min_length=8)]
+    manifest_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class Scorecard:
+    """A checked scorecard."""
+
+    def __init__(self, card: Card) -> None:
+        self.card = card
+        self.label = f"{card.name}-{card.version}"
+        self.sha256 = card.manifest_sha256
+        self.thresholds = card.thresholds
+
+    def scored(self, features: Mapping[str, float]) -> Scored:
+        """The probability of fraud; a value that cannot be true counts as missing."""
+        return scored_by(self.card.base_points, self.card.characteristics, features)
+
+
+def scored_by(
+    base_points: int, characteristics: Sequence[Characteristic], features: Mapping[str, float]
+) -> Scored:
+    """The probability that the points stand for."""
+    total, strange, missing = base_points, [], 0
+    for one in characteristics:
+        value = features.get(one.name, math.nan)
+        least, most = BOUNDS.get(one.name, ANY)
+        if not least <= value <= most:  # true for NaN too
+            missing += 1
+            if not math.isnan(value):
+                strange.append(one.name)
+            value = math.nan
+        total += one.points_of(value)
+    return Scored(1 / (1 + math.exp(-total / _FACTOR)), missing, tuple(strange))
+
+
+def load(folder: Path, *, name: str = "fraud.scorecard") -> Scorecard:
+    """Reads `name`.json; raises ModelRefused with what is wrong."""
+    path = folder / f"{name}.json"
+    try:
+        fields = json.loads(path.read_bytes())
+        card = Card.model_validate(fields)
+    except OSError as error:
+        raise ModelRefused(f"{path.name} cannot be read: {error.strerror}") from error
+    except (ValueError, ValidationError) as error:
+        raise ModelRefused(f"{path.name} is no scorecard: {error}") from error
+    if manifest_sha256(fields) != card.manifest_sha256:
+        raise ModelRefused(f"{path.name} was altered after it was written")
+    found = Scorecard(card)
+    names = [one.name for one in card.characteristics]
+    for vector in card.golden:
+        inputs = [math.nan if value is None else value for value in vector.inputs]
+        score = found.scored(dict(zip(names, inputs, strict=True))).score
+        if not abs(score - vector.score) <= GOLDEN_TOLERANCE:
+            raise ModelRefused(f"golden vector {vector.label} scores {score}, not {vector.score}")
+    return found
