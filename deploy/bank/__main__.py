@@ -6,7 +6,16 @@ import sys
 
 import httpx
 
-from deploy.bank import accounts, customers, partners, policies, replays, reviews, upkeep
+from deploy.bank import (
+    accounts,
+    customers,
+    partners,
+    policies,
+    replays,
+    reviews,
+    sources,
+    upkeep,
+)
 from deploy.bank.staff import Refused
 from deploy.local.options import LocalError, run_dir_of
 from deploy.play.consent_page import PageSaidNo
@@ -38,7 +47,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog='As `make bank ARGS="…"`, or as `.venv/bin/python -m deploy.bank …`.',
     )
     commands = parser.add_subparsers(required=True, metavar="command")
-    for part in (partners, customers, reviews, accounts, policies, replays, upkeep):
+    for part in (partners, customers, reviews, accounts, policies, replays, sources, upkeep):
         part.add_commands(commands)
     return parser
 

@@ -98,6 +98,18 @@ class TestPolicies:
         assert "policy_state" in said(active)
 
 
+class TestSources:
+    def test_are_shown_broken_and_mended(self, demo: Demo) -> None:
+        shown = demo.bank("sources").stdout.splitlines()
+        assert len(shown) == 5
+        assert all("closed" in line for line in shown)
+        broken = demo.bank("source-fault", "court", "error", "--share-percent", "50")
+        assert (broken.returncode, '"share_percent":50' in broken.stdout) == (0, True)
+        assert demo.bank("source-fault", "court", "none").returncode == 0
+        refused = demo.bank("source-fault", "court", "silent", "--share-percent", "101")
+        assert "share_percent" in said(refused)
+
+
 class TestReplay:
     def test_of_past_decisions_gives_the_same(self, demo: Demo) -> None:
         done = demo.bank("replay", "--last", "100")
