@@ -1,12 +1,13 @@
 """The SQL of the outside data."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, func, insert, select, text, update
+from sqlalchemy import bindparam, delete, func, insert, select, text, update
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.dialects.postgresql import insert as upsert
 
@@ -40,6 +41,22 @@ class UseRow:
     used_at: datetime
 
 
+# Built once: what stands alone is compiled for each statement that is made.
+_LATEST = (
+    select(consents)
+    .where(consents.c.customer_id == bindparam("customer"))
+    .ext(distinct_on(consents.c.source, consents.c.purpose))
+    .order_by(consents.c.source, consents.c.purpose, consents.c.position.desc())
+)
+_KEPT = select(answers).where(
+    answers.c.customer_id == bindparam("customer"), answers.c.delete_at > bindparam("now")
+)
+_INSERT = text(
+    "INSERT INTO source_uses"
+    " SELECT * FROM json_populate_recordset(NULL::source_uses, CAST(:rows AS json))"
+)
+
+
 async def lock_customer(session: Session, *, customer_id: str) -> None:
     """Until the transaction ends, nobody else changes what is kept of this customer's sources."""
     key = f"risk.sources {customer_id}"
@@ -55,13 +72,7 @@ async def latest_consents(
     session: AnySession, *, customer_id: str
 ) -> dict[tuple[str, str], Consent]:
     """What the customer said last, by source and purpose."""
-    statement = (
-        select(consents)
-        .where(consents.c.customer_id == customer_id)
-        .ext(distinct_on(consents.c.source, consents.c.purpose))
-        .order_by(consents.c.source, consents.c.purpose, consents.c.position.desc())
-    )
-    rows = (await session.execute(statement)).all()
+    rows = (await session.execute(_LATEST, {"customer": customer_id})).all()
     return {(row.source, row.purpose): _consent(row) for row in rows}
 
 
@@ -89,10 +100,7 @@ def _consent(row: Any) -> Consent:
 
 async def kept_answers(session: AnySession, *, customer_id: str, now: datetime) -> dict[str, Kept]:
     """What is kept of the customer and not due to be deleted, by source."""
-    statement = select(answers).where(
-        answers.c.customer_id == customer_id, answers.c.delete_at > now
-    )
-    rows = (await session.execute(statement)).all()
+    rows = (await session.execute(_KEPT, {"customer": customer_id, "now": now})).all()
     return {row.source: Kept(row.source, row.answers, row.fetched_at) for row in rows}
 
 
@@ -151,8 +159,12 @@ async def count_answers(session: AnySession, *, now: datetime) -> dict[str, int]
 
 
 async def insert_uses(session: AnySession, rows: Sequence[UseRow]) -> None:
-    if rows:
-        await session.execute(insert(uses).values([asdict(row) for row in rows]))
+    """Put down what is about to be done, in one statement."""
+    found = [asdict(row) for row in rows]
+    for one in found:
+        one |= {name: str(one[name]) for name in ("use_id", "decision_id")}
+        one["used_at"] = one["used_at"].isoformat()
+    await session.execute(_INSERT, {"rows": json.dumps(found)})
 
 
 async def end_call(session: Session, row: UseRow) -> None:
