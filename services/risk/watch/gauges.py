@@ -4,6 +4,8 @@ from prometheus_client import Gauge
 
 from services.risk.watch.service import Looked
 
+#: Of fewer the index says more about their number than about drift.
+LEAST_SHOWN = 100
 ALARMS = Gauge("tongbao_risk_alarms", "Open alarms", ["subject", "measure", "severity"])
 SHARES = Gauge(
     "tongbao_risk_share",
@@ -34,6 +36,6 @@ def show(looked: Looked) -> None:
         LATENCY.labels(policy.policy).set((window.latency_ms(0.99) or 0.0) / 1000)
     for model in looked.report.models:
         for shift in model.shifts["day"] if model.in_use else ():
-            if shift.seen:
+            if shift.seen >= LEAST_SHOWN:
                 DRIFT.labels(model.model, shift.name, "psi").set(shift.psi)
                 DRIFT.labels(model.model, shift.name, "ks").set(shift.ks)
