@@ -7,6 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Query
 
 from services.risk.api import engine_of
+from services.risk.engine import Engine, Scorer
 from services.risk.policies.domain import PRODUCTS, Product
 from services.risk.replays import service, views
 from services.risk.replays.repository import Place
@@ -46,7 +47,7 @@ async def replay_decisions(
     tally, following = await service.page(
         context,
         replays=replays_of(context),
-        used=engine_of(context).model,
+        used=_used(engine_of(context)),
         products=PRODUCTS if product is None else (product,),
         since=since or BEGINNING,
         before=read_place(before) or newest,
@@ -61,10 +62,15 @@ async def replay_decision(decision_id: UUID, context: Ctx, _: Operator) -> views
     tally = await service.one(
         context,
         replays=replays_of(context),
-        used=engine_of(context).model,
+        used=_used(engine_of(context)),
         decision_id=decision_id,
     )
     return reply_of(tally, None)
+
+
+def _used(engine: Engine) -> list[Scorer]:
+    """What scores in this process now."""
+    return [one for one in (engine.model, engine.scorecard) if one is not None]
 
 
 def replays_of(context: Context) -> Replays:

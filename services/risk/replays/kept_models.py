@@ -1,18 +1,19 @@
-"""Models by the SHA-256 of their file, as decisions name them: the one in use and former ones.
+"""Models and scorecards by their SHA-256, as decisions name them: those in use and former ones.
 
-Former models are read from the artifacts folder and the folders in it, each with its manifest
-beside it. They pass the same checks as one that decides.
+Former ones are read from the artifacts folder and the folders in it, a model with its manifest
+beside it. They pass the same checks as those that decide.
 """
 
 import asyncio
 import json
 import logging
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from services.risk import scoring
-from services.risk.scoring import FraudModel, ModelRefused
+from services.risk import scorecards, scoring
+from services.risk.engine import Scorer
+from services.risk.scoring import ModelRefused
 
 log = logging.getLogger(__name__)
 
@@ -25,12 +26,13 @@ class KeptModels:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._known: OrderedDict[bytes, FraudModel] = OrderedDict()
+        self._known: OrderedDict[bytes, Scorer] = OrderedDict()
 
-    async def find(self, sha256: bytes, *, used: FraudModel | None = None) -> FraudModel | None:
-        """The model of that file; `used` is the one that decides now."""
-        if used is not None and used.manifest.sha256 == sha256.hex():
-            return used
+    async def find(self, sha256: bytes, *, used: Sequence[Scorer] = ()) -> Scorer | None:
+        """What has that hash; `used` are those that decide now."""
+        for one in used:
+            if one.sha256 == sha256.hex():
+                return one
         if sha256 not in self._known:
             # reading and checking take a tenth of a second, in which others decide
             model = await asyncio.to_thread(self._read, sha256.hex())
@@ -42,12 +44,15 @@ class KeptModels:
         self._known.move_to_end(sha256)
         return self._known[sha256]
 
-    def _read(self, sha256: str) -> FraudModel | None:
+    def _read(self, sha256: str) -> Scorer | None:
         for manifest in self._manifests():
             try:
-                named = json.loads(manifest.read_bytes()).get("sha256")
-                if named == sha256:
+                fields = json.loads(manifest.read_bytes())
+                if fields.get("sha256") == sha256:
                     return scoring.load(manifest.parent, name=manifest.stem)
+                # a scorecard is all in its own file
+                if "sha256" not in fields and fields.get("manifest_sha256") == sha256:
+                    return scorecards.load(manifest.parent, name=manifest.stem)
             except (OSError, ValueError, AttributeError, ModelRefused) as error:
                 log.warning("replay.model_refused", extra={"cause": type(error).__name__})
         return None

@@ -14,6 +14,7 @@ from typing import cast
 from uuid import UUID
 
 from services.risk import service as risk
+from services.risk.engine import Scorer
 from services.risk.policies import repository as versions
 from services.risk.policies.domain import PolicyRefused, Product
 from services.risk.policies.programs import Program
@@ -104,7 +105,7 @@ async def page(
     context: Context,
     *,
     replays: Replays,
-    used: FraudModel | None,
+    used: Sequence[Scorer],
     products: Sequence[str],
     since: datetime,
     before: Place,
@@ -120,7 +121,7 @@ async def page(
 
 
 async def one(
-    context: Context, *, replays: Replays, used: FraudModel | None, decision_id: UUID
+    context: Context, *, replays: Replays, used: Sequence[Scorer], decision_id: UUID
 ) -> Tally:
     """Replay one kept decision. Raises DecisionNotFound."""
     async with context.database.statement() as session:
@@ -133,10 +134,10 @@ async def _replay(
     replays: Replays,
     made: Sequence[StoredDecision],
     *,
-    used: FraudModel | None,
+    used: Sequence[Scorer],
 ) -> Tally:
     tally = Tally()
-    models: dict[bytes, FraudModel | None] = {}
+    models: dict[bytes, Scorer | None] = {}
     for start in range(0, len(made), SLICE):
         ready = []
         for decision in made[start : start + SLICE]:
@@ -155,17 +156,21 @@ async def _replay(
 
 
 def _scores(
-    ready: Sequence[tuple[StoredDecision, Program | None, FraudModel | None]],
+    ready: Sequence[tuple[StoredDecision, Program | None, Scorer | None]],
 ) -> dict[int, float]:
     """The scores by place, of those whose model is there: each model scores its own at once."""
-    places: dict[int, tuple[FraudModel, list[int]]] = {}
+    places: dict[int, tuple[Scorer, list[int]]] = {}
     for i, (decision, _, model) in enumerate(ready):
         if model is not None and decision.facts is not None:
             places.setdefault(id(model), (model, []))[1].append(i)
     found: dict[int, float] = {}
     for model, of_model in places.values():
-        scores = model.scores_of([features_of(ready[i][0]) for i in of_model])
-        found.update(zip(of_model, map(float, scores), strict=True))
+        features = [features_of(ready[i][0]) for i in of_model]
+        if isinstance(model, FraudModel):
+            scores = [float(score) for score in model.scores_of(features)]
+        else:
+            scores = [model.scored(one).score for one in features]
+        found.update(zip(of_model, scores, strict=True))
     return found
 
 

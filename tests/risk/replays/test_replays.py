@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from services.risk import scoring
+from services.risk import scorecards, scoring
 from services.risk.replays.kept_models import KeptModels
 from shared.kit.clock import new_id
 from tests.bank import Bank
@@ -101,38 +101,37 @@ class TestReplay:
 
 
 class TestFallback:
-    async def test_and_missing_models_are_replayed_too(
-        self, bank: Bank, unique: str, tmp_path: Any
+    async def test_by_the_rules_alone_is_replayed_and_a_model_that_is_gone_is_said(
+        self, bank: Bank, unique: str, tmp_path: Path
     ):
-        """A process without a model: its decisions are flagged, and come out the same."""
+        """A process without a model: it decides by rules, and cannot score what others did."""
         since = datetime.now(UTC)
+        async with bank.client("risk") as client:
+            scored = await decided(client, bank, payment(unique))
         async with another_risk(bank, ARTIFACTS_DIR=str(tmp_path)) as client:
             made = [
                 await decided(client, bank, payment(unique, amount_minor=amount))
                 for amount in (100, 6_000_000)
             ]
+            span = {"since": since.isoformat(), "until": datetime.now(UTC).isoformat()}
+            headers = {"authorization": f"Bearer {bank.staff_token(roles=('operator',))}"}
+            page = (await client.get("/v1/replays", params=span, headers=headers)).json()
         assert all("model_unavailable" in one["degraded"] for one in made)
-        pages = await replay(bank, since=since, until=datetime.now(UTC))
-        assert (total(pages, "equal"), total(pages, "scored")) == (2, 0)
-
-    async def test_a_model_that_is_gone_is_said_and_the_ruling_is_checked(
-        self, bank: Bank, unique: str, tmp_path: Any
-    ):
-        since = datetime.now(UTC)
-        async with bank.client("risk") as client:
-            made = await decided(client, bank, payment(unique))
-        until = datetime.now(UTC)
-        async with another_risk(bank, ARTIFACTS_DIR=str(tmp_path)) as client:
-            token = bank.staff_token(roles=("operator",))
-            answer = await client.get(
-                "/v1/replays",
-                params={"since": since.isoformat(), "until": until.isoformat()},
-                headers={"authorization": f"Bearer {token}"},
-            )
-        page = answer.json()
-        assert (page["equal"], page["scored"]) == (1, 0)
+        assert (page["seen"], page["equal"], page["scored"]) == (3, 3, 0)
         (gone,) = page["missing_models"]
-        assert (gone["model"], gone["decisions"]) == (made["model"], 1)
+        assert (gone["model"], gone["decisions"]) == (scored["model"], 1)
+
+    async def test_by_the_scorecard_is_scored_again_by_the_scorecard(
+        self, bank: Bank, unique: str, tmp_path: Path
+    ):
+        artifacts = Path(scoring.__file__).parent / "artifacts"
+        shutil.copy(artifacts / "fraud.scorecard.json", tmp_path / "fraud.scorecard.json")
+        since = datetime.now(UTC)
+        async with another_risk(bank, ARTIFACTS_DIR=str(tmp_path)) as client:
+            made = await decided(client, bank, payment(unique))
+        assert made["model"] == scorecards.load(artifacts).label
+        pages = await replay(bank, since=since, until=datetime.now(UTC))
+        assert (total(pages, "equal"), total(pages, "scored")) == (1, 1)
 
 
 class TestDifference:
@@ -235,7 +234,15 @@ class TestKeptModels:
         assert await models.find(sha256) is found
         assert await models.find(bytes(32)) is None
         assert await KeptModels(tmp_path / "nowhere").find(sha256) is None
-        assert await KeptModels(tmp_path / "nowhere").find(sha256, used=found) is found
+        assert await KeptModels(tmp_path / "nowhere").find(sha256, used=[found]) is found
+
+    async def test_finds_a_scorecard(self, tmp_path: Path):
+        artifacts = Path(scoring.__file__).parent / "artifacts"
+        shutil.copy(artifacts / "fraud.scorecard.json", tmp_path / "fraud.scorecard.json")
+        card = scorecards.load(artifacts)
+        found = await KeptModels(tmp_path).find(bytes.fromhex(card.sha256))
+        assert found is not None
+        assert found.label == card.label
 
     async def test_takes_no_model_whose_file_was_altered(self, tmp_path: Path):
         artifacts = Path(scoring.__file__).parent / "artifacts"
