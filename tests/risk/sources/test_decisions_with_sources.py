@@ -73,6 +73,16 @@ def states(kept: dict[str, Any]) -> dict[str, tuple[str, str | None]]:
     return {use["source"]: (use["state"], use["cause"]) for use in kept["sources"]}
 
 
+#: Three days later, the sources dead, a consent never given and one taken back.
+AFTER_THE_KILL = {
+    "bureau": ("stale", "connection"),
+    "court": ("stale", "connection"),
+    "telecom": ("cached", None),
+    "tax": ("refused_consent", None),
+    "consumption": ("refused_consent", None),
+}
+
+
 class TestLoan:
     async def test_says_which_sources_it_used_at_what_age_and_why_not(
         self, applicant: Applicant, outside: Outside
@@ -102,13 +112,7 @@ class TestLoan:
             third = await applicant.applies()
         finally:
             outside.start()
-        assert states(third) == {
-            "bureau": ("stale", "connection"),
-            "court": ("stale", "connection"),
-            "telecom": ("cached", None),
-            "tax": ("refused_consent", None),
-            "consumption": ("refused_consent", None),
-        }
+        assert states(third) == AFTER_THE_KILL
         ages = {use["source"]: use["age_ms"] for use in third["sources"]}
         assert ages["bureau"] >= 3 * 86_400_000
         assert {flag for flag in third["degraded"] if "source" in flag} == {
