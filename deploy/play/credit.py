@@ -22,7 +22,10 @@ class Credit:
         self._operator = operator
 
     def apply_for_loan(self) -> str:
-        """Without a credit model nothing is graded: a person decides, and the customer reads why."""
+        """The customer lets the bureau be asked. Without a credit model nothing is graded: a person
+        decides, and the customer reads why.
+        """
+        self._customer.put("/v1/me/source-consents/bureau/credit", {"granted": True})
         body = {
             "currency": "CNY",
             "requested_minor": ASKED,
@@ -38,8 +41,12 @@ class Credit:
         said = self._customer.get(f"{path}/explanation")
         expect(self._customer.get(path)["state"] == made["state"], "it reads otherwise")
         self._check(made, said)
+        kept = self._operator.call("risk", "GET", f"/v1/decisions/{made['application_id']}")
+        uses = {use["source"]: use["state"] for use in kept["sources"]}
+        expect(uses["bureau"] != "refused_consent", "the consent does not count")
         codes = ", ".join(reason["code"] for reason in made["reasons"]) or "no reasons"
-        return f"{format_minor(ASKED, 'CNY')} asked for: {made['state']} ({codes})"
+        amount = format_minor(ASKED, "CNY")
+        return f"{amount}: {made['state']} ({codes}), bureau {uses['bureau']}"
 
     def _check(self, made: dict[str, Any], said: dict[str, Any]) -> None:
         if made["state"] == "approved":

@@ -78,7 +78,7 @@ class Journey:
             ("suitable products alone", advice.suitable_products),
             ("offer with marketing consent", advice.personal_offer),
             ("customer applies for a loan", credit.apply_for_loan),
-            ("past decisions come out the same", credit.replay),
+            ("past decisions replayed", credit.replay),
         ]
 
     def register_partner(self) -> str:
