@@ -1,4 +1,4 @@
-"""A decision on a loan with its sources: asked, kept, killed, taken back; all of it in the record."""
+"""A loan with its sources: asked, kept, killed, taken back; all of it is in the record."""
 
 import asyncio
 import json
