@@ -8,10 +8,9 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from operator import itemgetter
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, NamedTuple, Self
 
 import numpy as np
 import onnxruntime as ort
@@ -27,6 +26,7 @@ OUTPUT_NAME = "probabilities"
 _OUTPUTS = [OUTPUT_NAME]
 
 ANY = (-math.inf, math.inf)
+_FALSE = b"\x00"
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 
@@ -88,8 +88,7 @@ def manifest_sha256(fields: Mapping[str, object]) -> str:
     return hashlib.sha256(written.encode()).hexdigest()
 
 
-@dataclass(frozen=True, slots=True)
-class Scored:
+class Scored(NamedTuple):
     """`missing` inputs took the way that the trees have for one; with them, `out_of_range` ones."""
 
     score: float
@@ -109,6 +108,9 @@ class FraudModel:
         self._names = names
         bounds = np.asarray([BOUNDS.get(name, ANY) for name in names], dtype=np.float32)
         self._least, self._most = bounds[:, 0].copy(), bounds[:, 1].copy()
+        #: The row itself, and room for what is asked of it: each decision waits for this.
+        self._inputs = self._row[0]
+        self._inside, self._asked = np.empty((2, len(names)), dtype=np.bool_)
         self._feed = {INPUT_NAME: self._row}
         options = ort.SessionOptions()
         # two threads change the last bits of a sum over trees
@@ -138,18 +140,22 @@ class FraudModel:
         """The score of what is there: an input that is missing, or that cannot be true, is one
         of the missing ones.
         """
-        row = self._row[0]
+        row, inside, asked = self._inputs, self._inside, self._asked
         try:
             row[:] = self._pick(features)
         except KeyError:
             row[:] = [features.get(name, math.nan) for name in self._names]
-        inside = np.logical_and(row >= self._least, row <= self._most)
-        missing = len(row) - int(np.count_nonzero(inside))
+        np.greater_equal(row, self._least, inside)
+        np.less_equal(row, self._most, asked)
+        np.logical_and(inside, asked, inside)
+        missing = inside.tobytes().count(_FALSE)
         strange: tuple[str, ...] = ()
-        if missing and np.count_nonzero(np.isnan(row)) != missing:
-            places = np.flatnonzero(~inside & ~np.isnan(row))
-            strange = tuple(self._names[place] for place in places)
-            row[places] = math.nan
+        if missing:
+            np.equal(row, row, asked)  # false for NaN alone
+            if asked.tobytes().count(_FALSE) != missing:
+                places = np.flatnonzero(asked & ~inside)
+                strange = tuple(self._names[place] for place in places)
+                row[places] = math.nan
         [probabilities] = self._session.run(_OUTPUTS, self._feed)
         return Scored(float(probabilities[0, 1]), missing, strange)
 
