@@ -3,8 +3,12 @@
 A version passes where every case is ruled as expected, every row of its tables fires in some case,
 and the graph gives the same where zen-engine itself runs it: what an editor simulates is what
 decides.
+
+A fact may be named by a threshold instead of a number: `=ceiling_minor`, `=ceiling_minor - 1`. So a
+case at a limit stays at the limit where somebody moves it.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -22,6 +26,8 @@ from shared.contracts.http.risk import Outcome
 from shared.contracts.values import Code, Name
 
 MAX_CASES = 300
+#: A threshold, and how far beside it.
+_AT = re.compile(r"=\s*([a-z0-9_]+)(?:\s*([+-])\s*([0-9]+(?:\.[0-9]+)?))?")
 MAX_REASONS = 50
 
 
@@ -93,15 +99,53 @@ def trials_of(tests: Mapping[str, Any], *, program: Program) -> Trials:
         trials = Trials.model_validate(tests)
     except ValidationError as error:
         raise jdm.refused(error, field="tests") from None
-    check_facts(trials.given, product=program.product, field="tests.given")
+    thresholds = program.graph.thresholds
+    given = _at_thresholds(trials.given, thresholds, field="tests.given")
+    check_facts(given, product=program.product, field="tests.given")
     names: set[str] = set()
+    cases = []
     for i, case in enumerate(trials.cases):
         field = f"tests.cases.{i}"
         if case.name in names:
             raise PolicyRefused(f"{field}.name", "a name of its own")
         names.add(case.name)
-        check_facts(case.facts, product=program.product, field=f"{field}.facts")
-    return trials
+        facts = _at_thresholds(case.facts, thresholds, field=f"{field}.facts")
+        check_facts(facts, product=program.product, field=f"{field}.facts")
+        cases.append(case.model_copy(update={"facts": facts}))
+    return trials.model_copy(update={"given": given, "cases": cases})
+
+
+def _at_thresholds(facts: Facts, thresholds: Mapping[str, str], *, field: str) -> dict[str, Any]:
+    """The facts with numbers in the place of thresholds. Raises PolicyRefused for none of these."""
+    found: dict[str, Any] = {}
+    for name, value in facts.items():
+        where = f"{field}.{name}"
+        if isinstance(value, Mapping):
+            found[name] = _at_thresholds(value, thresholds, field=where)
+        elif isinstance(value, str) and value.startswith("="):
+            found[name] = _beside(value, thresholds, field=where)
+        else:
+            found[name] = value
+    return found
+
+
+def _beside(text: str, thresholds: Mapping[str, str], *, field: str) -> float:
+    match = _AT.fullmatch(text)
+    number = None if match is None else _number(thresholds.get(match[1], ""))
+    if match is None or number is None:
+        raise PolicyRefused(field, "= and a threshold that is a number, such as =ceiling_minor - 1")
+    step = _number(match[3] or "0") or 0
+    # the nearest short decimal: 0.3 - 0.1 is meant to be 0.2
+    return round(number - step if match[2] == "-" else number + step, 9)
+
+
+def _number(text: str) -> float | None:
+    for read in (int, float):
+        try:
+            return read(text)
+        except ValueError:
+            continue
+    return None
 
 
 def run(

@@ -160,6 +160,10 @@ class TestTrials:
             ({"given": {"score": [1]}}, "tests.given.score"),
             ({"given": {"score": float("nan")}}, "tests.given.score"),
             ({"given": {"degraded": "x"}}, "tests.given.degraded"),
+            ({"given": {"value_minor": "=nothing"}}, "tests.given.value_minor"),
+            ({"given": {"value_minor": "=ceiling_minor * 2"}}, "tests.given.value_minor"),
+            ({"given": {"ring": {"size": "=score_review_from"}}}, "tests.given.ring.size"),
+            ({"given": {"lists": {"payee": "="}}}, "tests.given.lists.payee"),
             ({"cases": [{"name": "x", "expect": {"outcome": "maybe"}}]}, None),
         ],
     )

@@ -1,5 +1,6 @@
 """The payment policy of the release: each rule at its limit, and held to a plain reference."""
 
+import json
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,8 @@ from hypothesis import strategies as st
 from services.risk.domain import Outcome
 from services.risk.policies import seeds, trials
 from services.risk.policies.facts import hour_of
+from services.risk.policies.graphs import with_thresholds
+from services.risk.policies.programs import Program
 from services.risk.policies.reasons import NEVER_APPROVED, REASONS
 
 PROGRAM = seeds.seed_program("payment")
@@ -153,6 +156,24 @@ class TestSeeds:
         assert report.passed, report.complaint()
         assert len(report.cases) == len(seed.tests["cases"])
         assert program.version == "2026.1"
+
+    @pytest.mark.parametrize("product", ["payment", "account_opening"])
+    def test_stay_at_their_limits_where_an_operator_moves_one(self, product: Any):
+        """A threshold is changed in the browser, where nobody can change the tests beside it."""
+        seed = seeds.seed(product)
+        numbers = {
+            name: json.loads(text)
+            for name, text in seeds.seed_program(product).graph.thresholds.items()
+            if not text.startswith("model.")
+        }
+        assert len(numbers) > 5
+        for name, number in numbers.items():
+            moved = [number + 1, number - 1] if isinstance(number, int) else [number + 0.01]
+            for value in moved:
+                graph = with_thresholds(seed.graph, {name: value})
+                program = Program(product=product, version="2026.2", graph=graph)
+                report = trials.run(program, trials.trials_of(seed.tests, program=program))
+                assert report.passed, f"{name} {value}: {report.complaint()}"
 
     def test_give_reasons_with_words_in_both_languages(self):
         used = {
