@@ -91,13 +91,13 @@ class TestVersion:
 
     async def test_whose_tests_fail_is_not_proposed(self, bank: Bank):
         async with staff(bank, "s-author") as author:
-            body = {"note": "tests forgotten", "thresholds": {"ceiling_minor": 9_000_000}}
+            body = {"note": "much too low", "thresholds": {"ceiling_minor": 1_000}}
             drafted = await written(author, "payment/versions", body)
             path = f"payment/versions/{drafted['version']}"
             report = await written(author, f"{path}/tests")
             assert not report["passed"]
             failing = [case for case in report["cases"] if not case["passed"]]
-            assert [case["name"] for case in failing] == ["below the ceiling"]
+            assert failing[0]["name"] == "a calm payment"
             assert failing[0]["differences"][0]["found"] == "review"
             refused = await write(author, f"{path}/proposal")
             assert (refused.status_code, refused.json()["code"]) == (422, "policy_tests_failed")
@@ -213,7 +213,7 @@ class TestHistory:
                 f"DELETE FROM policy_versions {of}",
                 "UPDATE policy_activations SET reason = 'x'",
                 "DELETE FROM policy_activations",
-                "TRUNCATE policy_activations",
+                "TRUNCATE policy_activations CASCADE",
             ):
                 with pytest.raises(asyncpg.InsufficientPrivilegeError):
                     await as_risk.execute(statement)
