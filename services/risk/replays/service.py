@@ -38,6 +38,8 @@ log = logging.getLogger(__name__)
 
 #: Decisions that are replayed before others get their turn: about a millisecond.
 SLICE = 16
+#: Decisions that are read at once: decoding them keeps others waiting.
+READ = 64
 #: Compiled versions that are held at once.
 MOST_PROGRAMS = 32
 
@@ -112,12 +114,19 @@ async def page(
     limit: int,
 ) -> tuple[Tally, Place | None]:
     """Replay a page of kept decisions, the youngest first."""
-    async with context.database.statement() as session:
-        made, following = await repository.page(
-            session, products=products, since=since, before=before, limit=limit
-        )
-        tally = await _replay(session, replays, made, used=used)
-    return tally, following
+    tally = Tally()
+    place: Place | None = before
+    while place is not None and tally.seen < limit:
+        async with context.database.statement() as session:
+            made, place = await repository.page(
+                session,
+                products=products,
+                since=since,
+                before=place,
+                limit=min(READ, limit - tally.seen),
+            )
+            await _replay(session, tally, replays, made, used=used)
+    return tally, place
 
 
 async def one(
@@ -125,18 +134,19 @@ async def one(
 ) -> Tally:
     """Replay one kept decision. Raises DecisionNotFound."""
     async with context.database.statement() as session:
-        made = await risk.kept(session, decision_id)
-        return await _replay(session, replays, [made], used=used)
+        made, tally = await risk.kept(session, decision_id), Tally()
+        await _replay(session, tally, replays, [made], used=used)
+    return tally
 
 
 async def _replay(
     session: AnySession,
+    tally: Tally,
     replays: Replays,
     made: Sequence[StoredDecision],
     *,
     used: Sequence[Scorer],
-) -> Tally:
-    tally = Tally()
+) -> None:
     models: dict[bytes, Scorer | None] = {}
     for start in range(0, len(made), SLICE):
         ready = []
@@ -152,7 +162,6 @@ async def _replay(
             again(tally, decision, program=program, score=scores.get(i))
         tally.spent_ns += time.perf_counter_ns() - began
         await asyncio.sleep(0)
-    return tally
 
 
 def _scores(
