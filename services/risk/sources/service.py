@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any, cast
 from uuid import UUID
 
-from services.risk.sources import repository
+from services.risk.sources import gauges, repository
 from services.risk.sources.answers import known_answers
 from services.risk.sources.breakers import Breaker
 from services.risk.sources.domain import PURPOSES, TERMS, Consent, Kept, State, may_ask
@@ -325,6 +325,9 @@ _FLAGS: Mapping[str, str] = {
 
 
 def _told(answered: Sequence[_Asked]) -> Gathered:
+    for asked in answered:
+        gauges.USES.labels(asked.source, asked.row.state).inc()
+        gauges.COST.labels(asked.source).inc(asked.row.cost_minor)
     uses = tuple(
         SourceUse(
             source=asked.source,

@@ -1,11 +1,13 @@
 """Opens the connectors of a process, and deletes what may not be kept any longer."""
 
 import ssl
+import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 
 from services.risk.settings import RiskSettings
-from services.risk.sources import repository
+from services.risk.sources import gauges, repository
 from services.risk.sources.breakers import Breaker
 from services.risk.sources.clients import HttpConnector
 from services.risk.sources.domain import TERMS
@@ -40,13 +42,20 @@ async def opened(context: Context, settings: RiskSettings) -> AsyncIterator[None
         connectors = connectors_of(settings)
         for connector in connectors.values():
             stack.push_async_callback(connector.close)
+        breakers = {source: Breaker(settings.source_breaker_open_s) for source in TERMS}
+        for source, breaker in breakers.items():
+            gauges.BREAKER_OPEN.labels(source).set_function(partial(_is_open, breaker))
         context.resources["sources"] = Sources(
             connectors=connectors,
-            breakers={source: Breaker(settings.source_breaker_open_s) for source in TERMS},
+            breakers=breakers,
             deadline_ms=settings.sources_deadline_ms,
             timeouts_ms=settings.source_timeouts_ms,
         )
         yield
+
+
+def _is_open(breaker: Breaker) -> float:
+    return float(breaker.state(time.monotonic()) == "open")
 
 
 async def forget(context: Context) -> None:

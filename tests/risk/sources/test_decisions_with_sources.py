@@ -105,6 +105,11 @@ class TestLoan:
         assert {state for state, _ in states(second).values()} == {"cached", "refused_consent"}
         assert sum(use["cost_minor"] for use in second["sources"]) == 0
 
+        seen = (await applicant.risk.get("/metrics")).text
+        for state in ("live", "cached"):
+            assert f'tongbao_risk_source_uses_total{{source="court",state="{state}"}} 1.0' in seen
+        assert 'tongbao_risk_source_breaker_open{source="court"} 0.0' in seen
+
         await applicant.say("consumption", granted=False)
         await applicant.grows_old(3)
         outside.kill()
