@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any, cast
 from uuid import UUID
+from weakref import WeakValueDictionary
 
 from services.risk.sources import gauges, repository
 from services.risk.sources.answers import known_answers
@@ -74,6 +75,14 @@ class Sources:
     deadline_ms: int
     #: What is waited for one source; the table's where it is not named.
     timeouts_ms: Mapping[Source, int] = field(default_factory=dict)
+    _turns: WeakValueDictionary[str, asyncio.Lock] = field(default_factory=WeakValueDictionary)
+
+    def turn(self, customer_id: str) -> asyncio.Lock:
+        """Two decisions on one customer at once pay for one answer: the second finds it kept."""
+        lock = self._turns.get(customer_id)
+        if lock is None:
+            lock = self._turns[customer_id] = asyncio.Lock()
+        return lock
 
     def timeout_ms(self, source: Source) -> int:
         return self.timeouts_ms.get(source, TERMS[source].timeout_ms)
@@ -136,9 +145,6 @@ async def gathered(
     """See `gather`; `purpose` is what the customer's consent has to be for."""
     if not needs:
         return NOTHING
-    async with database.statement() as session:
-        consents = await repository.latest_consents(session, customer_id=customer_id)
-        kept = await repository.kept_answers(session, customer_id=customer_id, now=now)
     blank = UseRow(
         use_id=decision_id,
         decision_id=decision_id,
@@ -154,6 +160,21 @@ async def gathered(
         elapsed_ms=0,
         used_at=now,
     )
+    async with sources.turn(customer_id):
+        return await _in_turn(sources, database, blank, needs, purpose)
+
+
+async def _in_turn(
+    sources: Sources,
+    database: Database,
+    blank: UseRow,
+    needs: frozenset[str],
+    purpose: Purpose | None,
+) -> Gathered:
+    customer_id, now = blank.customer_id, blank.used_at
+    async with database.statement() as session:
+        consents = await repository.latest_consents(session, customer_id=customer_id)
+        kept = await repository.kept_answers(session, customer_id=customer_id, now=now)
     deadline_ms = _left_ms(sources)
     plan = [
         _planned(

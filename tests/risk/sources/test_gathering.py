@@ -66,6 +66,14 @@ class TestGathering:
         (use,) = (await asker.ask("court", now=NOW + 2 * DAY)).uses
         assert (use.state, use.age_ms, use.cost_minor) == ("live", 0, TERMS["court"].price_minor)
 
+    async def test_pays_once_for_two_decisions_on_one_customer_at_once(
+        self, asker: Asker, outside: Outside
+    ):
+        outside.break_("court", latency_ms=200)
+        found = await asyncio.gather(asker.ask("court"), asker.ask("court"))
+        assert sorted(one.uses[0].state for one in found) == ["cached", "live"]
+        assert found[0].facts == found[1].facts
+
     async def test_asks_all_at_once(self, asker: Asker, outside: Outside):
         # one after the other they would not be done before the deadline
         await asker.allow_all()
