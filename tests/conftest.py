@@ -35,6 +35,14 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
         yield running
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Two processes share the suite, a file each; a demo or a broker is started by one alone."""
+    for item in items:
+        asked = getattr(item, "fixturenames", ())
+        shared = next((name for name in ("demo", "broker") if name in asked), None)
+        item.add_marker(pytest.mark.xdist_group(shared or str(item.path)))
+
+
 @pytest.fixture
 def unique() -> str:
     """A short word of this test alone, for ids: tests share one bank and run in any order."""
