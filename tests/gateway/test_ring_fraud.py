@@ -42,65 +42,66 @@ async def cash_out(
     return dict(made.json())
 
 
+async def tell(gateway: str, customer: Customer, identifiers: dict[str, str]) -> None:
+    """As the customer's own app does."""
+    async with session_of(gateway, customer) as me:
+        answer = await me.put("/v1/me/identifiers", json=identifiers)
+    assert answer.status_code == 200, answer.text
+    assert not any(value in answer.text for value in identifiers.values())
+
+
+async def charge_back(bank: Bank, unique: str, payment_id: str, *, device: str) -> None:
+    """An operator labels the payment's decision; over when risk's rings know of it."""
+    async with bank.client("risk", roles=("operator",)) as staff:
+        labelled = await staff.post(
+            f"/v1/decisions/{payment_id}/labels",
+            json={"label": "fraud", "source": "chargeback", "note": "charged back"},
+            headers={"idempotency-key": f"label-{unique}"},
+        )
+        assert labelled.status_code == 201, labelled.text
+
+        async def known() -> bool:
+            probe = risk_payment(unique, customer_id=f"probe-{unique}", device_id=device)
+            found = await ring_of(bank, await decided(staff, bank, probe))
+            return bool(found["fraud_distance"] == 2)
+
+        await eventually(known)
+
+
 class TestRingOfFraud:
     async def test_is_stopped_at_the_counter_and_the_honest_beside_it_are_not(
         self, bank: Bank, whole_bank: str, shop: Partner, unique: str
     ):
-        merchant, device = f"m-{unique}", f"burner-{unique}"
+        merchant, burner = f"m-{unique}", f"burner-{unique}"
         names = ("lead", "one", "two", "far", "honest")
         people = {name: await new_customer(bank, f"{unique}{name}") for name in names}
-        phone = f"139{int(unique, 16) % 10**8:08d}"
-        told = {
-            "one": {"device_id": device},
-            "two": {"device_id": device, "phone": phone},
-            "far": {"device_id": f"own-{unique}", "phone": phone},
-            "honest": {"device_id": f"honest-{unique}"},
-        }
-        for name, identifiers in told.items():
-            async with session_of(whole_bank, people[name]) as me:
-                answer = await me.put("/v1/me/identifiers", json=identifiers)
-                assert answer.status_code == 200, answer.text
-                assert phone not in answer.text
+        own = {name: f"{name}-{unique}" for name in ("far", "honest")}
+        phone = {"phone": f"139{int(unique, 16) % 10**8:08d}"}
+        await tell(whole_bank, people["one"], {"device_id": burner})
+        await tell(whole_bank, people["two"], {"device_id": burner} | phone)
+        await tell(whole_bank, people["far"], {"device_id": own["far"]} | phone)
+        await tell(whole_bank, people["honest"], {"device_id": own["honest"]})
+
+        async def paid(name: str) -> dict[str, Any]:
+            device = own.get(name, burner)
+            made = await cash_out(bank, shop, people[name], merchant=merchant, device=device)
+            return made | {"record": await record(bank, made["payment_id"])}
 
         # the first one's payment settles, and is charged back later
-        first = await cash_out(bank, shop, people["lead"], merchant=merchant, device=device)
+        first = await paid("lead")
         assert first["state"] == "settled"
-        async with bank.client("risk", roles=("operator",)) as staff:
-            labelled = await staff.post(
-                f"/v1/decisions/{first['payment_id']}/labels",
-                json={"label": "fraud", "source": "chargeback", "note": "charged back"},
-                headers={"idempotency-key": f"label-{unique}"},
-            )
-            assert labelled.status_code == 201, labelled.text
-
-            async def known() -> bool:
-                probe = risk_payment(unique, customer_id=f"probe-{unique}", device_id=device)
-                found = await ring_of(bank, await decided(staff, bank, probe))
-                return bool(found["fraud_distance"] == 2)
-
-            await eventually(known)
-        stopped = {}
-        for name in ("one", "two"):
-            made = await cash_out(bank, shop, people[name], merchant=merchant, device=device)
-            stopped[name] = made["payment_id"]
-            assert made["state"] == "in_review", name
-        passed = {}
-        for name, own in (("far", f"own-{unique}"), ("honest", f"honest-{unique}")):
-            made = await cash_out(bank, shop, people[name], merchant=merchant, device=own)
-            passed[name] = made["payment_id"]
-            assert made["state"] == "settled", name
-
-        for payment_id in stopped.values():
-            kept = await record(bank, payment_id)
-            assert [reason["code"] for reason in kept["reasons"]] == ["ring_suspected"]
-            assert kept["trace"] == ["ring_near_fraud"]
-            assert kept["facts"]["ring"] == {"size": 5, "fraud_distance": 2}
-        far = await record(bank, passed["far"])
-        assert far["facts"]["ring"] == {"size": 5, "fraud_distance": 4}
-        honest = await record(bank, passed["honest"])
-        assert honest["facts"]["ring"] == {"size": 1, "fraud_distance": None}
+        await charge_back(bank, unique, first["payment_id"], device=burner)
+        stopped = [await paid(name) for name in ("one", "two")]
+        far, honest = await paid("far"), await paid("honest")
+        for made in stopped:
+            assert made["state"] == "in_review"
+            assert [one["code"] for one in made["record"]["reasons"]] == ["ring_suspected"]
+            assert made["record"]["trace"] == ["ring_near_fraud"]
+            assert made["record"]["facts"]["ring"] == {"size": 5, "fraud_distance": 2}
+        assert (far["state"], honest["state"]) == ("settled", "settled")
+        assert far["record"]["facts"]["ring"] == {"size": 5, "fraud_distance": 4}
+        assert honest["record"]["facts"]["ring"] == {"size": 1, "fraud_distance": None}
         async with session_of(whole_bank, people["one"]) as me:
-            path = f"/v1/me/payments/{stopped['one']}/explanation"
+            path = f"/v1/me/payments/{stopped[0]['payment_id']}/explanation"
             said = (await me.get(path)).json()
-        assert said["situation"] == "waiting"
-        assert said["can_ask_for_person"] is True
+        assert (said["situation"], said["can_ask_for_person"]) == ("waiting", True)
