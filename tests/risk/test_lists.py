@@ -7,7 +7,12 @@ from typing import Any
 import httpx
 import pytest
 
+from services.risk.consumers import on_list_entry_changed
+from services.risk.features import Windows
 from services.risk.lists.repository import by_role
+from services.risk.rings.domain import Rings
+from services.risk.windows import in_ms
+from shared.contracts.events.risk import ListEntryChanged
 from shared.kit.clock import new_id
 from tests.bank import Bank, eventually
 from tests.risk.support import another_risk, decided, payment, ring_of
@@ -160,19 +165,47 @@ class TestLists:
             await decided(staff, bank, payment(unique, **mule))
             far = {"kind": "customer", "value": f"mule-{unique}"}
             near = {"kind": "device", "value": f"device-{unique}"}
-            soon = (datetime.now(UTC) + timedelta(seconds=1)).isoformat()
             assert (await add(staff, **far)).status_code == 201
-            assert (await add(staff, **near, expires_at=soon)).status_code == 201
+            assert (await add(staff, **near)).status_code == 201
 
             async def distance_is(steps: int | None) -> bool:
                 made = await decided(staff, bank, payment(unique, **shared))
                 return (await ring_of(bank, made))["fraud_distance"] == steps
 
-            # the device's own entry expires, the mule's is taken off
             await eventually(lambda: distance_is(1))
+            assert (await remove(staff, **near)).status_code == 200
             await eventually(lambda: distance_is(2))
             assert (await remove(staff, **far)).status_code == 200
             await eventually(lambda: distance_is(None))
+
+    @pytest.mark.parametrize(
+        ("changes", "known"),
+        [
+            ({}, True),
+            ({"list": "grey"}, False),
+            ({"kind": "ip", "value": "192.0.2.1"}, False),
+            ({"is_listed": False}, False),
+        ],
+    )
+    def test_are_known_fraud_by_the_black_one_until_the_entry_expires(
+        self, changes: dict, known: bool
+    ):
+        rings = Rings()
+        rings.link("c1", ("phone", "token"))
+        ends = datetime(2026, 7, 5, tzinfo=UTC)
+        told = ListEntryChanged(
+            list="black",
+            kind="phone",
+            value="token",
+            is_listed=True,
+            expires_at=ends,
+            at=ends - timedelta(days=1),
+        ).model_copy(update=changes)
+        on_list_entry_changed(Windows(), rings, told.model_dump(mode="json"))
+        distances = [
+            rings.ring("c1", now_ms=in_ms(ends) + after).fraud_distance for after in (-1, 0)
+        ]
+        assert distances == [1 if known else None, None]
 
     def test_name_every_role(self):
         assert set(by_role(None).values()) == {None}
