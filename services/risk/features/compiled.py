@@ -9,6 +9,7 @@ import math
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from services.risk.features.definitions import MEASURES, SECOND_MS, SPANS, SPANS_MS, Entity, Measure
 from services.risk.windows import HOT, MASK, Layout, Window
@@ -30,6 +31,7 @@ def rows_of(entity: Entity, *kinds: str) -> list[Measure]:
     return [row for row in MEASURES if row.entity == entity and (not kinds or row.kind in kinds)]
 
 
+@cache
 def reading(entity: Entity, layout: Layout) -> Reading:
     """The compiled function for the windows of this entity; their layout is the table's."""
     spans = [SPANS_MS[span] for span in SPANS[entity]]
