@@ -10,9 +10,12 @@ from random import Random
 
 from deploy.local.options import ROOT
 from services.risk import scoring
+from services.risk.engine import scored
 from services.risk.features import Windows
+from services.risk.features.whole import measured
 from services.risk.policies.facts import hour_of
 from services.risk.policies.seeds import seed_program
+from services.risk.rings.domain import Rings
 from services.risk.windows import SeenPayment, in_ms
 
 ARTIFACTS = ROOT / "services/risk/artifacts"
@@ -44,7 +47,8 @@ class Population:
                 payee_id=f"payee-{drawn // 7 % (self.customers // 5)}",
                 value_minor=100 + drawn // 11 % 500_000,
                 at_ms=BEGAN_MS + number * self.apart_ms,
-                device_id=f"device-{customer + drawn // 13 % 2}" if self.has_signals else None,
+                # two devices each, and nobody else's: shared ones would join all into one ring
+                device_id=f"device-{customer}-{drawn // 13 % 2}" if self.has_signals else None,
                 ip_address=self._address(drawn) if self.has_signals else None,
             )
             number += 1
@@ -59,6 +63,7 @@ class Decider:
 
     def __init__(self, windows: Windows, artifacts: Path = ARTIFACTS) -> None:
         self.windows = windows
+        self.rings = Rings()
         self._model = scoring.load(artifacts)
         self._policy = seed_program("payment")
         thresholds = self._model.manifest.thresholds
@@ -67,21 +72,22 @@ class Decider:
             "decline_from": thresholds.decline,
         }
         self._lists = dict.fromkeys(("payee", "account", "customer", "device", "ip", "merchant"))
-        self._ring = {"size": 1, "fraud_distance": None}
 
     def decide(self, payment: SeenPayment) -> str:
         """The outcome; the payment is counted into the windows."""
-        features = self.windows.measure(payment)
+        features, ring = measured(self.windows, self.rings, payment, now_ms=payment.at_ms)
+        degraded: list[str] = []
+        score = scored(self._model, features, degraded)
         ruling = self._policy.ruling(
             {
                 "product": "payment",
                 "value_minor": payment.value_minor,
                 "at_ms": payment.at_ms,
                 "hour": hour_of(payment.at_ms),
-                "score": self._model.score(features),
-                "degraded": [],
+                "score": score,
+                "degraded": degraded,
                 "lists": self._lists,
-                "ring": self._ring,
+                "ring": {"size": ring.size, "fraud_distance": ring.fraud_distance},
                 "model": self._of_model,
                 "features": features,
             }

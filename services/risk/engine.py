@@ -71,7 +71,8 @@ def scored(model: Scorer | None, features: dict[str, float], degraded: list[str]
         log.exception("model.failed", extra={"cause": type(error).__name__})
         degraded.append("model_failed")
         return None
-    degraded += [f"out_of_range.{name}" for name in found.out_of_range[:MAX_NAMED]]
+    if found.out_of_range:
+        degraded += [f"out_of_range.{name}" for name in found.out_of_range[:MAX_NAMED]]
     if found.missing > MAX_MISSING:
         degraded.append(FEATURES_MISSING)
     return found.score
