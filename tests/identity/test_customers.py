@@ -156,7 +156,7 @@ class TestReadingCustomers:
                 assert response.json()["code"] == "customer_not_found"
 
     async def test_is_not_for_everybody(self, bank: Bank, unique: str) -> None:
-        async with bank.client("identity", caller="risk") as client:
+        async with bank.client("identity", caller="ledger") as client:
             assert (await client.get(f"/v1/customers/c-{unique}")).status_code == 403
         async with bank.client("identity", caller="gateway") as client:
             assert (await client.get("/v1/customers")).status_code == 403
