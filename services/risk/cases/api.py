@@ -14,7 +14,7 @@ from shared.contracts.values import Code, CustomerId
 from shared.kit.app import Ctx
 from shared.kit.auth import Caller, allow
 from shared.kit.database import Session
-from shared.kit.idempotency import IdempotencyKey, once
+from shared.kit.idempotency import IdempotencyKey, once_in
 from shared.kit.problems import Forbidden, InvalidRequest
 
 Reviewer = Annotated[Caller, Depends(allow(roles=("reviewer",)))]
@@ -96,22 +96,20 @@ async def add_note(
     """Add a note to the case's history."""
     now = context.clock()
 
-    async def act() -> views.CaseReply:
+    async def act(session: Session) -> views.CaseReply:
         case = await service.note(
             session, case_id=case_id, text=body.text, staff_id=staff_of(caller), now=now
         )
         return views.CaseReply.of(case, now=now)
 
-    async with context.database.transaction() as session:
-        return await once(
-            session,
-            scope=f"{caller.staff_id} note {case_id}",
-            key=key,
-            body=body,
-            now=now,
-            reply=views.CaseReply,
-            act=act,
-        )
+    return await once_in(
+        context,
+        scope=f"{caller.staff_id} note {case_id}",
+        key=key,
+        body=body,
+        reply=views.CaseReply,
+        act=act,
+    )
 
 
 @router.post("/cases/{case_id}/verdict")
@@ -169,7 +167,7 @@ async def add_label(
     """Say what the decision turned out to be: a chargeback came, or staff knows better."""
     now = context.clock()
 
-    async def act() -> views.LabelReply:
+    async def act(session: Session) -> views.LabelReply:
         label = await service.add_label(
             session,
             decision_id=decision_id,
@@ -181,18 +179,14 @@ async def add_label(
         )
         return views.LabelReply.of(label)
 
-    async with context.database.transaction() as session:
-        reply = await once(
-            session,
-            scope=f"{caller.staff_id} label {decision_id}",
-            key=key,
-            body=body,
-            now=now,
-            reply=views.LabelReply,
-            act=act,
-        )
-    context.published()
-    return reply
+    return await once_in(
+        context,
+        scope=f"{caller.staff_id} label {decision_id}",
+        key=key,
+        body=body,
+        reply=views.LabelReply,
+        act=act,
+    )
 
 
 @router.get("/customers/{customer_id}/decisions/{decision_id}/explanation")

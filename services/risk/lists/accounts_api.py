@@ -9,7 +9,7 @@ from shared.contracts.http import risk as contract
 from shared.contracts.values import AccountId, Contract, Name
 from shared.kit.app import Ctx
 from shared.kit.auth import Caller, allow
-from shared.kit.idempotency import IdempotencyKey, once
+from shared.kit.idempotency import IdempotencyKey, once_in
 
 Operator = Annotated[Caller, Depends(allow(roles=("operator",)))]
 AccountPath = Annotated[AccountId, Path()]
@@ -38,18 +38,14 @@ async def list_account(
 ) -> contract.ListedAccount:
     """Put an account on the black list: payments to it are declined from now on."""
     now = context.clock()
-    async with context.database.transaction() as session:
-        reply = await once(
-            session,
-            scope=f"{caller.staff_id} list",
-            key=key,
-            body=body,
-            now=now,
-            reply=contract.ListedAccount,
-            act=lambda: accounts.list_account(session, body=body, caller=caller, now=now),
-        )
-    context.published()
-    return reply
+    return await once_in(
+        context,
+        scope=f"{caller.staff_id} list",
+        key=key,
+        body=body,
+        reply=contract.ListedAccount,
+        act=lambda session: accounts.list_account(session, body=body, caller=caller, now=now),
+    )
 
 
 class UnlistAccount(Contract):
@@ -66,17 +62,13 @@ async def unlist_account(
 ) -> contract.ListedAccount:
     """Take an account off the black list; the answer is what was listed."""
     now = context.clock()
-    async with context.database.transaction() as session:
-        reply = await once(
-            session,
-            scope=f"{caller.staff_id} unlist {account_id}",
-            key=key,
-            body=body,
-            now=now,
-            reply=contract.ListedAccount,
-            act=lambda: accounts.unlist_account(
-                session, account_id=account_id, reason=body.reason, caller=caller, now=now
-            ),
-        )
-    context.published()
-    return reply
+    return await once_in(
+        context,
+        scope=f"{caller.staff_id} unlist {account_id}",
+        key=key,
+        body=body,
+        reply=contract.ListedAccount,
+        act=lambda session: accounts.unlist_account(
+            session, account_id=account_id, reason=body.reason, caller=caller, now=now
+        ),
+    )

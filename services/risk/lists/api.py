@@ -9,7 +9,8 @@ from services.risk.lists import repository, service, views
 from services.risk.lists.domain import Entry, Kind, ListName
 from shared.kit.app import Ctx
 from shared.kit.auth import Caller, allow
-from shared.kit.idempotency import IdempotencyKey, once
+from shared.kit.database import Session
+from shared.kit.idempotency import IdempotencyKey, once_in
 
 Operator = Annotated[Caller, Depends(allow(roles=("operator",)))]
 PageSize = Annotated[int, Query(ge=1, le=1_000)]
@@ -44,7 +45,7 @@ async def add_entry(
     """Put an entity on a list. The next decision on any replica sees it; black goes first."""
     now = context.clock()
 
-    async def act() -> views.ListEntry:
+    async def act(session: Session) -> views.ListEntry:
         entry = Entry(
             list=body.list,
             kind=body.kind,
@@ -56,18 +57,14 @@ async def add_entry(
         )
         return views.reply_of(await service.add(session, entry=entry, caller=caller))
 
-    async with context.database.transaction() as session:
-        reply = await once(
-            session,
-            scope=f"{caller.staff_id} list-entry",
-            key=key,
-            body=body,
-            now=now,
-            reply=views.ListEntry,
-            act=act,
-        )
-    context.published()
-    return reply
+    return await once_in(
+        context,
+        scope=f"{caller.staff_id} list-entry",
+        key=key,
+        body=body,
+        reply=views.ListEntry,
+        act=act,
+    )
 
 
 @router.post("/list-entries/removal")
@@ -77,7 +74,7 @@ async def remove_entry(
     """Take an entity off a list; the answer is what was listed."""
     now = context.clock()
 
-    async def act() -> views.ListEntry:
+    async def act(session: Session) -> views.ListEntry:
         found = await service.remove(
             session,
             name=body.list,
@@ -89,15 +86,11 @@ async def remove_entry(
         )
         return views.reply_of(found)
 
-    async with context.database.transaction() as session:
-        reply = await once(
-            session,
-            scope=f"{caller.staff_id} list-entry-removal",
-            key=key,
-            body=body,
-            now=now,
-            reply=views.ListEntry,
-            act=act,
-        )
-    context.published()
-    return reply
+    return await once_in(
+        context,
+        scope=f"{caller.staff_id} list-entry-removal",
+        key=key,
+        body=body,
+        reply=views.ListEntry,
+        act=act,
+    )

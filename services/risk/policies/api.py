@@ -1,11 +1,9 @@
 """HTTP routes of policies, for staff: operators write, another one or a reviewer approves."""
 
-from collections.abc import Awaitable, Callable
-from typing import Annotated, TypeVar
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Path, Query
-from pydantic import BaseModel
 
 from services.risk.policies import service
 from services.risk.policies.active import policies_of
@@ -13,10 +11,9 @@ from services.risk.policies.back_tests import service as back_tests
 from services.risk.policies.service import Act
 from shared.contracts.http import risk_policies as contract
 from shared.contracts.http.risk_policies import Product, Version
-from shared.kit.app import Context, Ctx
+from shared.kit.app import Ctx
 from shared.kit.auth import Caller, allow
-from shared.kit.database import Session
-from shared.kit.idempotency import IdempotencyKey, once
+from shared.kit.idempotency import IdempotencyKey, once_in
 
 Operator = Annotated[Caller, Depends(allow(roles=("operator",)))]
 Approver = Annotated[Caller, Depends(allow(roles=("operator", "reviewer")))]
@@ -25,8 +22,6 @@ VersionPath = Annotated[Version, Path()]
 PageSize = Annotated[int, Query(ge=1, le=200)]
 
 router = APIRouter(prefix="/v1", tags=["policies"])
-
-ReplyT = TypeVar("ReplyT", bound=BaseModel)
 
 
 @router.get("/policies")
@@ -80,7 +75,7 @@ async def draft_version(
     key: IdempotencyKey,
 ) -> contract.PolicyVersion:
     """Draft a version: a whole graph, or the one in force with other thresholds."""
-    return await _once(
+    return await once_in(
         context,
         scope=f"{caller.staff_id} draft {product}",
         key=key,
@@ -145,7 +140,7 @@ async def propose_version(
 ) -> contract.VersionSummary:
     """Ask for approval of a draft whose tests all pass: it cannot change any more."""
     act = Act(product, version, body.reason, caller, context.clock())
-    return await _once(
+    return await once_in(
         context,
         scope=f"{caller.staff_id} propose {product} {version}",
         key=key,
@@ -166,7 +161,7 @@ async def approve_version(
 ) -> contract.VersionSummary:
     """Approve another one's proposal."""
     act = Act(product, version, body.reason, caller, context.clock())
-    return await _once(
+    return await once_in(
         context,
         scope=f"{caller.staff_id} approve {product} {version}",
         key=key,
@@ -187,7 +182,7 @@ async def reject_version(
 ) -> contract.VersionSummary:
     """Refuse another one's proposal; it ends there."""
     act = Act(product, version, body.reason, caller, context.clock())
-    return await _once(
+    return await once_in(
         context,
         scope=f"{caller.staff_id} reject {product} {version}",
         key=key,
@@ -208,7 +203,7 @@ async def activate_version(
 ) -> contract.Activation:
     """Put an approved version in force: it makes every decision from now on."""
     act = Act(product, version, body.reason, caller, context.clock())
-    return await _once(
+    return await once_in(
         context,
         scope=f"{caller.staff_id} activate {product} {version}",
         key=key,
@@ -223,7 +218,7 @@ async def roll_back(
     product: Product, body: contract.Why, context: Ctx, caller: Operator, key: IdempotencyKey
 ) -> contract.Activation:
     """Put the version before the present one in force again."""
-    return await _once(
+    return await once_in(
         context,
         scope=f"{caller.staff_id} roll back {product}",
         key=key,
@@ -265,27 +260,3 @@ async def read_back_test(back_test_id: UUID, context: Ctx, _: Viewer) -> contrac
     """How far a back-test is; its swap-set once it is done."""
     async with context.database.transaction() as session:
         return await back_tests.read(session, back_test_id=back_test_id, now=context.clock())
-
-
-async def _once(
-    context: Context,
-    *,
-    scope: str,
-    key: str,
-    body: BaseModel,
-    reply: type[ReplyT],
-    act: Callable[[Session], Awaitable[ReplyT]],
-) -> ReplyT:
-    """One write in its transaction, done once for its key."""
-    async with context.database.transaction() as session:
-        answer = await once(
-            session,
-            scope=scope,
-            key=key,
-            body=body,
-            now=context.clock(),
-            reply=reply,
-            act=lambda: act(session),
-        )
-    context.published()
-    return answer

@@ -10,7 +10,7 @@ from shared.contracts.http import risk_sources as contract
 from shared.contracts.values import CustomerId
 from shared.kit.app import Ctx
 from shared.kit.auth import Caller, allow
-from shared.kit.idempotency import IdempotencyKey, once
+from shared.kit.idempotency import IdempotencyKey, once_in
 from shared.kit.problems import Forbidden
 
 Gateway = Annotated[Caller, Depends(allow("gateway"))]
@@ -46,24 +46,22 @@ async def set_consent(
     """Allow, or take back. The customer says so; nobody for the customer, staff neither."""
     _check_own(caller, customer_id)
     now = context.clock()
-    async with context.database.transaction() as session:
-        return await once(
+    return await once_in(
+        context,
+        scope=f"{customer_id} source-consent {source} {purpose}",
+        key=key,
+        body=body,
+        reply=contract.SourceConsent,
+        act=lambda session: consents.state(
             session,
-            scope=f"{customer_id} source-consent {source} {purpose}",
-            key=key,
-            body=body,
+            customer_id=customer_id,
+            source=source,
+            purpose=purpose,
+            granted=body.granted,
+            until=body.until,
             now=now,
-            reply=contract.SourceConsent,
-            act=lambda: consents.state(
-                session,
-                customer_id=customer_id,
-                source=source,
-                purpose=purpose,
-                granted=body.granted,
-                until=body.until,
-                now=now,
-            ),
-        )
+        ),
+    )
 
 
 @router.get("/sources")
