@@ -99,3 +99,7 @@ class TestRingInABrowser:
         assert await page.get_by_text(words[1], exact=True).first.is_visible()
         assert [line for line in complaints if "Content Security Policy" in line] == []
         await picture(page, f"case-ring-{locale[:2]}")
+        await page.set_viewport_size({"width": 390, "height": 844})
+        # the drawing scrolls in its own box, the page does not
+        assert await page.evaluate("document.documentElement.scrollWidth") <= 390
+        await picture(page, f"case-ring-{locale[:2]}-phone")
