@@ -65,6 +65,7 @@ class Journey:
             ("partner asks for consent", self.ask_consent),
             ("customer agrees on the page", self.agree),
             ("customer signs in", self.sign_in),
+            ("the app tells its device", self.tell_device),
             ("partner pays", self.pay),
             ("the same key again", self.repeat),
             ("the same key, another body", self.reuse_key),
@@ -141,6 +142,13 @@ class Journey:
         self._customer.sign_in(login_name=self._login_name, password=self._password)
         self._settled_before = self._customer.get("/v1/me/profile")["habits"]["payments_settled"]
         return "a session of the customer's own"
+
+    def tell_device(self) -> str:
+        """Who shares it with known fraud is looked at by a person: each customer has an own one."""
+        body = {"device_id": f"demo-phone-{self._chosen.customer_id}"}
+        told = self._customer.put("/v1/me/identifiers", body)
+        expect(told["kinds"] == ["device"], f"{told['kinds']} were kept")
+        return "a device, for the rings of risk"
 
     def pay(self) -> str:
         self._paid = self._payment(self._units(EVERYDAY), key="everyday", trace=self.traceparent)
