@@ -35,12 +35,22 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
         yield running
 
 
+#: What starts whole banks or a broker: by one process, one after the other, since two at once
+#: starve each other and members of a consumer group lose their time.
+WHOLE_FIXTURES = {"demo", "broker"}
+WHOLE_FOLDERS = {"chaos", "journeys"}
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Two processes share the suite, a file each; a demo or a broker is started by one alone."""
+    """Two processes share the suite, a file each; what is whole stays with one of them."""
     for item in items:
-        asked = getattr(item, "fixturenames", ())
-        shared = next((name for name in ("demo", "broker") if name in asked), None)
-        item.add_marker(pytest.mark.xdist_group(shared or str(item.path)))
+        asked = set(getattr(item, "fixturenames", ()))
+        is_whole = (
+            bool(asked & WHOLE_FIXTURES)
+            or item.get_closest_marker("kafka") is not None
+            or item.path.parent.name in WHOLE_FOLDERS
+        )
+        item.add_marker(pytest.mark.xdist_group("whole" if is_whole else str(item.path)))
 
 
 @pytest.fixture
