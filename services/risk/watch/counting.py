@@ -4,6 +4,8 @@ Nothing is read twice: a place in the decisions of each product, and one in the 
 far the counting came, and moves in the statement that counts.
 """
 
+import asyncio
+import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -18,10 +20,13 @@ from services.risk.watch.models import watch_bins, watch_counts, watch_places, w
 from services.risk.watch.references import Reference
 from shared.kit.database import Database, Session
 
-#: Decisions that one statement counts: with their features, about a tenth of a second.
-PAGE: Final = 1_000
+#: Decisions that one statement counts: with their features, some ten milliseconds.
+PAGE: Final = 100
 #: Pages of a product in one round; what is left waits for the next one.
-PAGES: Final = 50
+PAGES: Final = 500
+#: Between two pages the database rests so many times as long as one took: decisions that are made
+#: meanwhile wait for it.
+REST: Final = 9
 #: A decision is stored a moment after the time that it bears, and replicas' clocks differ a
 #: little. What is younger than this is left for the next round, so that none is passed over.
 LAG: Final = timedelta(seconds=20)
@@ -29,7 +34,7 @@ LAG: Final = timedelta(seconds=20)
 BEGIN: Final = timedelta(days=15)
 #: Features of about so many decisions of a product are counted a day. Reading those of one takes
 #: a tenth of a millisecond, and drift is as sure of a sample as of all; everything else is exact.
-SAMPLE: Final = 100_000
+SAMPLE: Final = 20_000
 KEEP_BINS: Final = timedelta(days=15)
 FORGET_BATCH: Final = 20_000
 LABELS: Final = "labels"
@@ -176,11 +181,13 @@ async def count_all(database: Database, *, now: datetime) -> Counted:
         async with database.transaction() as session:
             every = await _every(session, product, now=now)
         for _ in range(PAGES):
+            began = time.monotonic()
             async with database.transaction() as session:
                 found = await _page(session, product, until=until, every=every)
             seen += found
             if found < PAGE:
                 break
+            await asyncio.sleep(REST * (time.monotonic() - began))
         else:
             is_done = False
     return Counted(seen, is_done)
