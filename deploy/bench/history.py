@@ -63,6 +63,7 @@ def _fill(sizes: Sequence[int]) -> Iterator[Grown]:
     for size in sorted(sizes):
         for payment in islice(payments, size - counted - MEASURED):
             decider.windows.observe(payment)
+        spare_the_collector()
         times = timed(decider, list(islice(payments, MEASURED)))
         counted = size
         used = (process.memory_info().rss - empty) / 2**20

@@ -14,6 +14,7 @@ from deploy.bench.decision import Decider, Population, Times, timed
 from deploy.bench.load import Load, closed_loop, open_loop
 from deploy.bench.setting import Setting, service_token
 from services.risk.features import Windows
+from shared.kit.app import spare_the_collector
 from shared.kit.clock import new_id
 
 DECISIONS = 20_000
@@ -39,11 +40,12 @@ def raw_model_us(model: Path) -> float:
 
 
 def in_process(*, has_signals: bool) -> Times:
-    """Whole decisions in this process: windows, model, rules.
+    """Whole decisions in this process, its collector as the service has it: windows, model, rules.
 
     `has_signals`: of payments that name device and address too, five entities and not three.
     """
     population = Population(customers=CUSTOMERS, apart_ms=1_000, has_signals=has_signals)
+    spare_the_collector()
     return timed(Decider(Windows()), list(islice(population.payments(), DECISIONS)))
 
 
