@@ -161,7 +161,7 @@ async def another_risk(bank: Bank, **environment: str) -> AsyncIterator[httpx.As
                     return (await client.get("/healthz")).status_code == 200
                 return False
 
-            await eventually(alive)
+            await eventually(alive, within_s=60)
             yield client
     finally:
         process.terminate()

@@ -63,7 +63,7 @@ class Desk:
         body = payment(
             self.unique,
             amount_minor=amount_minor,
-            at=datetime.now(UTC).isoformat(),
+            at=_last_noon().isoformat(),
             **changes,
         )
         async with self.bank.client("risk") as client:
@@ -176,3 +176,10 @@ async def take_and_judge(
         taken = await client.put(f"/v1/cases/{case_id}/assignment")
         assert taken.status_code == 200, taken.text
         return await client.post(f"/v1/cases/{case_id}/verdict", json=body)
+
+
+def _last_noon() -> datetime:
+    """The last noon in the bank's own time: at night one more rule would fire."""
+    now = datetime.now(UTC)
+    noon = now.replace(hour=4, minute=0, second=0, microsecond=0)
+    return noon if noon <= now else noon - timedelta(days=1)
