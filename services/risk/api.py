@@ -3,23 +3,19 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Path, Query, Response
+from fastapi import APIRouter, Depends, Response
 
 from services.risk import service
 from services.risk.engine import Engine
 from services.risk.payments import service as payments
 from services.risk.payments.queue import queue_of
 from shared.contracts.http import risk as contract
-from shared.contracts.values import AccountId
 from shared.kit.app import Context, Ctx
 from shared.kit.auth import Caller, allow
 from shared.kit.replies import written
 
 Payments = Annotated[Caller, Depends(allow("payments"))]
-Operator = Annotated[Caller, Depends(allow(roles=("operator",)))]
 Viewer = Annotated[Caller, Depends(allow("payments", roles=("operator", "reviewer")))]
-AccountPath = Annotated[AccountId, Path()]
-PageSize = Annotated[int, Query(ge=1, le=1_000)]
 
 router = APIRouter(prefix="/v1", tags=["risk"])
 

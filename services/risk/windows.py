@@ -198,14 +198,6 @@ class Window:
         total = self.total if end == len(self.times) else facts[end * stride]
         return (total - facts[start * stride]) & MASK
 
-    def small_ones(self, start: int, end: int) -> int:
-        """How many of the entries [start, end) are small."""
-        facts, stride = self.facts, self.layout.stride
-        if start == end:
-            return 0
-        until = self.small if end == len(self.times) else facts[end * stride + 2]
-        return until - facts[start * stride + 2]
-
     def distinct(self, column: int, start: int, end: int, span_ms: int) -> int:
         """How many values a column has in the entries [start, end); a missing one is none.
 

@@ -8,7 +8,6 @@ from the table, once, at the start.
 import math
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import cache
 
 from services.risk.features.definitions import MEASURES, SECOND_MS, SPANS, SPANS_MS, Entity, Measure
@@ -16,14 +15,6 @@ from services.risk.windows import HOT, MASK, Layout, Window
 
 Reading = Callable[[dict[str, float], Window, int, int], None]
 """Puts an entity's values into the dict, for a payment at that time with that mark."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Row:
-    """A row of the table and the expression that gives its value."""
-
-    name: str
-    value: str
 
 
 def rows_of(entity: Entity, *kinds: str) -> list[Measure]:
@@ -40,14 +31,13 @@ def reading(entity: Entity, layout: Layout) -> Reading:
         *_spans(spans, layout.stride),
         *_earlier(len(spans) - 1, layout.stride),
     ]
-    rows: list[_Row] = []
+    puts: list[str] = []
     for row in rows_of(entity):
         place = spans.index(row.span_ms) if row.span_ms else len(spans) - 1
         if row.kind == "distinct":
             lines += _distinct(row, place, layout)
-        rows.append(_Row(row.name, _value(row, place, layout.stride)))
-    lines += [f"values[{row.name!r}] = {row.value}" for row in rows]
-    source = "\n    ".join(["def read(values, window, at_ms, mark):", *lines])
+        puts.append(f"values[{row.name!r}] = {_value(row, place, layout.stride)}")
+    source = "\n    ".join(["def read(values, window, at_ms, mark):", *lines, *puts])
     names = {"bisect_right": bisect_right, "log1p": math.log1p, "nan": math.nan}
     # the source is this module's own: nothing of it comes from outside
     exec(compile(source, f"<reading of {entity}>", "exec"), names)  # noqa: S102
