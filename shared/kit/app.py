@@ -39,6 +39,8 @@ log = logging.getLogger(__name__)
 JOB_LEASE_S = 30
 #: Objects made beyond those that went, before the collector looks at the youngest.
 GC_EVERY = 10_000
+#: Longer than clients keep an idle connection (httpx 5 s), or one reuses it as it is closed.
+KEEP_ALIVE_S = 20
 RETENTION_EVERY_S = 3_600.0
 
 
@@ -324,6 +326,7 @@ def serve(app: FastAPI, settings: Settings) -> None:
         date_header=False,
         proxy_headers=False,  # nobody asks for the client's address, which a header could forge
         timeout_graceful_shutdown=5,
+        timeout_keep_alive=KEEP_ALIVE_S,
         http=BoundedProtocol,
         ws="none",
     )

@@ -76,7 +76,7 @@ class Peer:
             limits=httpx.Limits(
                 max_connections=MAX_CONNECTIONS,
                 max_keepalive_connections=MAX_CONNECTIONS,
-                keepalive_expiry=4.0,  # below uvicorn's 5 s, or a reused one may be closed
+                keepalive_expiry=4.0,  # below the servers' own, or a reused one may be closed
             )
         )
 

@@ -219,16 +219,21 @@ async def _page(session: Session, name: str, *, until: datetime, every: int) -> 
     return int((await session.execute(_COUNT, values)).scalar_one())
 
 
+_LOCK_REFERENCE = text("SELECT pg_advisory_xact_lock(hashtextextended('watch ' || :model, 0))")
+
+
 async def plant(session: Session, reference: Reference) -> None:
     """Keep what a model's decisions are compared with.
 
     Another file under the same name has other bins, so what was counted into the old ones goes.
     """
+    digest = bytes.fromhex(reference.model_sha256)
+    # rows that are not there cannot be locked, and two workers may come with the same ones
+    await session.execute(_LOCK_REFERENCE, {"model": reference.model})
     kept = select(watch_references.c.model_sha256).where(
         watch_references.c.model == reference.model
     )
-    digest = bytes.fromhex(reference.model_sha256)
-    found = {bytes(row) for row in (await session.execute(kept.with_for_update())).scalars()}
+    found = {bytes(row) for row in (await session.execute(kept)).scalars()}
     if found == {digest}:
         return
     if found:
