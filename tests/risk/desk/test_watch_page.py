@@ -44,16 +44,19 @@ async def counted(desk: Desk) -> AsyncIterator[str]:
         for latency in draw.lognormal(5.2, 0.6, 30):
             bins.append((policy, at, "latency", int(np.searchsorted(LATENCY_EDGES_US, latency))))
         hours.add(slot_of(at, timedelta(hours=1)))
-    alarm_id = str(new_id())
     await _store(desk, counts, bins, sorted(hours))
-    await desk.sql(
+    # the running watch may have opened this alarm by itself, from the counts just stored
+    [row] = await desk.sql(
         "INSERT INTO watch_alarms (alarm_id, kind, subject, product, measure, name, span,"
         " severity, value, peak, bound, seen, opened_at, updated_at) VALUES"
         " ($1::uuid, 'model', $2, 'payment', 'feature_psi', 'amount_log', 'day', 'critical',"
-        " 0.61, 0.74, 0.25, 41234, now(), now())",
-        alarm_id,
+        " 0.61, 0.74, 0.25, 41234, now(), now())"
+        " ON CONFLICT (subject, measure, name) WHERE closed_at IS NULL"
+        " DO UPDATE SET updated_at = now() RETURNING alarm_id",
+        str(new_id()),
         MODEL,
     )
+    alarm_id = str(row["alarm_id"])
     yield alarm_id
     for table in ("watch_counts", "watch_references"):
         await desk.sql(f"DELETE FROM {table} WHERE model = $1", MODEL)
@@ -81,7 +84,8 @@ async def _store(desk: Desk, counts: list, bins: list, hours: list[datetime]) ->
         )
         for name, one in REFERENCE.distributions().items():
             await connection.execute(
-                "INSERT INTO watch_references VALUES ($1, $2, $3, $4, $5)",
+                "INSERT INTO watch_references VALUES ($1, $2, $3, $4, $5)"
+                " ON CONFLICT DO NOTHING",
                 MODEL,
                 name,
                 bytes(32),
