@@ -39,8 +39,6 @@ log = logging.getLogger(__name__)
 JOB_LEASE_S = 30
 #: Objects made beyond those that went, before the collector looks at the youngest.
 GC_EVERY = 10_000
-#: Longer than clients keep an idle connection (httpx 5 s), or one reuses it as it is closed.
-KEEP_ALIVE_S = 20
 RETENTION_EVERY_S = 3_600.0
 
 
@@ -201,22 +199,18 @@ async def _work(context: Context, jobs: Sequence[Job]) -> AsyncIterator[None]:
 
 async def _repeat(context: Context, job: Job) -> None:
     try:
-        await _repeat_for_ever(context, job)
+        while True:
+            try:
+                if await _is_mine(context, job):
+                    await _run_leased(context, job)
+                    context.published()
+            except Exception as error:
+                log.warning("job.retry", extra={"job": job.name, "cause": type(error).__name__})
+            await asyncio.sleep(job.every_s)
     finally:
         await leases.give_back(
             context.database, name=f"job.{job.name}", owner=context.member, now=context.clock()
         )
-
-
-async def _repeat_for_ever(context: Context, job: Job) -> None:
-    while True:
-        try:
-            if await _is_mine(context, job):
-                await _run_leased(context, job)
-                context.published()
-        except Exception as error:
-            log.warning("job.retry", extra={"job": job.name, "cause": type(error).__name__})
-        await asyncio.sleep(job.every_s)
 
 
 async def _is_mine(context: Context, job: Job) -> bool:
@@ -326,7 +320,8 @@ def serve(app: FastAPI, settings: Settings) -> None:
         date_header=False,
         proxy_headers=False,  # nobody asks for the client's address, which a header could forge
         timeout_graceful_shutdown=5,
-        timeout_keep_alive=KEEP_ALIVE_S,
+        # longer than clients keep an idle connection (httpx 5 s), or one reuses it as it closes
+        timeout_keep_alive=20,
         http=BoundedProtocol,
         ws="none",
     )
