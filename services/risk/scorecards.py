@@ -18,11 +18,10 @@ from services.risk.features.bounds import BOUNDS
 from services.risk.scoring import (
     ANY,
     GOLDEN_TOLERANCE,
-    GoldenVector,
+    Described,
     ModelRefused,
     Record,
     Scored,
-    Thresholds,
     manifest_sha256,
 )
 
@@ -51,18 +50,11 @@ class Characteristic(Record):
         return self.missing if math.isnan(value) else self.points[bisect_right(self.edges, value)]
 
 
-class Card(Record):
+class Card(Described):
     """What the file says."""
 
-    name: str
-    version: str
-    trained_on: str
     base_points: Points
     characteristics: Annotated[list[Characteristic], Field(min_length=1)]
-    thresholds: Thresholds
-    metrics: dict[str, float]
-    golden: Annotated[list[GoldenVector], Field(min_length=8)]
-    manifest_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 class Scorecard:
@@ -70,7 +62,7 @@ class Scorecard:
 
     def __init__(self, card: Card) -> None:
         self.card = card
-        self.label = f"{card.name}-{card.version}"
+        self.label = card.label
         self.sha256 = card.manifest_sha256
         self.thresholds = card.thresholds
 

@@ -29,6 +29,7 @@ ANY = (-math.inf, math.inf)
 _FALSE = b"\x00"
 
 Probability = Annotated[float, Field(ge=0, le=1)]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 class ModelRefused(Exception):
@@ -67,18 +68,46 @@ class GoldenVector(Record):
     score: Probability
 
 
-class Manifest(Record):
-    """What a model file is, and what it must answer."""
+class TrainingData(Record):
+    """What a model was fitted on: enough to tell whether another fit saw the same rows.
+
+    `sha256` is of the rows as the training wrote them down; `bad` is how many of them were fraud,
+    a default, or whatever else the score is the probability of.
+    """
+
+    source: str
+    rows: Annotated[int, Field(gt=0)]
+    bad: Annotated[int, Field(gt=0)]
+    sha256: Sha256
+
+
+class Described(Record):
+    """What every manifest says. Without `data` and `owner` a model may score and be compared,
+    and is never promoted.
+    """
 
     name: str
     version: str
-    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
     trained_on: str
-    features: Annotated[list[ModelFeature], Field(min_length=1)]
     thresholds: Thresholds
     metrics: dict[str, float]
     golden: Annotated[list[GoldenVector], Field(min_length=8)]
-    manifest_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    manifest_sha256: Sha256
+    product: str = "payment"
+    owner: str | None = None
+    data: TrainingData | None = None
+
+    @property
+    def label(self) -> str:
+        """Name and version, as a decision keeps them."""
+        return f"{self.name}-{self.version}"
+
+
+class Manifest(Described):
+    """What a model file is, and what it must answer."""
+
+    sha256: Sha256
+    features: Annotated[list[ModelFeature], Field(min_length=1)]
 
 
 def manifest_sha256(fields: Mapping[str, object]) -> str:
@@ -121,8 +150,7 @@ class FraudModel:
 
     @property
     def label(self) -> str:
-        """Name and version, as a decision keeps them."""
-        return f"{self.manifest.name}-{self.manifest.version}"
+        return self.manifest.label
 
     @property
     def sha256(self) -> str:
