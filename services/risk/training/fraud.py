@@ -17,19 +17,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.risk import scoring
-from services.risk.features import FEATURES, FRAUD_INPUTS, Windows
-from services.risk.features.whole import measured
-from services.risk.rings.domain import Rings
-from services.risk.scoring import FraudModel, manifest_sha256
-from services.risk.training import reference
-from services.risk.training.export import ParityBroken, Trained, check_parity, fit, to_onnx
-from services.risk.training.measures import (
+from services.risk.evaluation import (
     average_precision,
     brier,
     precision_recall,
     roc_auc,
     threshold_for,
 )
+from services.risk.features import FEATURES, FRAUD_INPUTS, Windows
+from services.risk.features.whole import measured
+from services.risk.rings.domain import Rings
+from services.risk.scoring import FraudModel, manifest_sha256
+from services.risk.training import reference
+from services.risk.training.export import ParityBroken, Trained, check_parity, fit, to_onnx
 from services.risk.training.simulation import (
     HONEST,
     PATTERNS,

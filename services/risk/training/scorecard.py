@@ -17,6 +17,12 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 from sklearn.tree import DecisionTreeClassifier
 
+from services.risk.evaluation import (
+    average_precision,
+    precision_recall,
+    roc_auc,
+    threshold_for,
+)
 from services.risk.scorecards import DOUBLE, Characteristic, scored_by
 from services.risk.scoring import manifest_sha256
 from services.risk.training.fraud import (
@@ -26,12 +32,6 @@ from services.risk.training.fraud import (
     Table,
     fingerprint,
     measure,
-)
-from services.risk.training.measures import (
-    average_precision,
-    precision_recall,
-    roc_auc,
-    threshold_for,
 )
 from services.risk.training.simulation import Size, simulate
 
