@@ -5,24 +5,23 @@ of its own. More points are more risk: 20 of them double the odds of fraud. It k
 model, which its measures in the file say, and needs nothing but integers.
 """
 
-import json
 import math
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Final, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from services.risk.features.bounds import BOUNDS
 from services.risk.scoring import (
     ANY,
-    GOLDEN_TOLERANCE,
     Described,
-    ModelRefused,
     Record,
     Scored,
-    manifest_sha256,
+    check_golden,
+    content_of,
+    read_manifest,
 )
 
 #: By so many points the odds of fraud double.
@@ -62,6 +61,8 @@ class Scorecard:
 
     def __init__(self, card: Card) -> None:
         self.card = card
+        #: What it is scored on, in its order.
+        self.inputs = tuple(one.name for one in card.characteristics)
         self.label = card.label
         self.sha256 = card.manifest_sha256
         self.thresholds = card.thresholds
@@ -90,21 +91,16 @@ def scored_by(
 
 def load(folder: Path, *, name: str = "fraud.scorecard") -> Scorecard:
     """Reads `name`.json; raises ModelRefused with what is wrong."""
-    path = folder / f"{name}.json"
-    try:
-        fields = json.loads(path.read_bytes())
-        card = Card.model_validate(fields)
-    except OSError as error:
-        raise ModelRefused(f"{path.name} cannot be read: {error.strerror}") from error
-    except (ValueError, ValidationError) as error:
-        raise ModelRefused(f"{path.name} is no scorecard: {error}") from error
-    if manifest_sha256(fields) != card.manifest_sha256:
-        raise ModelRefused(f"{path.name} was altered after it was written")
-    found = Scorecard(card)
-    names = [one.name for one in card.characteristics]
-    for vector in card.golden:
-        inputs = [math.nan if value is None else value for value in vector.inputs]
-        score = found.scored(dict(zip(names, inputs, strict=True))).score
-        if not abs(score - vector.score) <= GOLDEN_TOLERANCE:
-            raise ModelRefused(f"golden vector {vector.label} scores {score}, not {vector.score}")
+    return of_bytes(content_of(folder / f"{name}.json"))
+
+
+def of_bytes(manifest: bytes) -> Scorecard:
+    """The checked scorecard of its file; raises ModelRefused with what is wrong."""
+    found = Scorecard(read_manifest(manifest, Card))
+    names = found.inputs
+
+    def score(inputs: Sequence[float]) -> float:
+        return found.scored(dict(zip(names, inputs, strict=True))).score
+
+    check_golden(found.card, names, score)
     return found

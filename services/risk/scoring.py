@@ -7,10 +7,10 @@ used only after its SHA-256 and its golden vectors agree with the manifest besid
 import hashlib
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from operator import itemgetter
 from pathlib import Path
-from typing import Annotated, NamedTuple, Self
+from typing import Annotated, NamedTuple, Self, TypeVar
 
 import numpy as np
 import onnxruntime as ort
@@ -110,6 +110,9 @@ class Manifest(Described):
     features: Annotated[list[ModelFeature], Field(min_length=1)]
 
 
+DescribedT = TypeVar("DescribedT", bound=Described)
+
+
 def manifest_sha256(fields: Mapping[str, object]) -> str:
     """The SHA-256 of a manifest's fields, less its own hash, in one canonical writing."""
     rest = {key: value for key, value in fields.items() if key != "manifest_sha256"}
@@ -131,6 +134,8 @@ class FraudModel:
     def __init__(self, manifest: Manifest, onnx: bytes) -> None:
         self.manifest = manifest
         names = [feature.name for feature in manifest.features]
+        #: What it is scored on, in its order.
+        self.inputs = tuple(names)
         self._pick = itemgetter(*names) if len(names) > 1 else lambda found: (found[names[0]],)
         #: The one row that is scored at a time: a new array for each costs more than filling one.
         self._row = np.empty((1, len(names)), dtype=np.float32)
@@ -193,15 +198,23 @@ class FraudModel:
         [probabilities] = self._session.run(_OUTPUTS, self._feed)
         return float(probabilities[0, 1])
 
-    def scores_of(self, many: Sequence[Mapping[str, float]]) -> NDArray[np.float64]:
+    def scores_of(self, many: Sequence[Mapping[str, float | None]]) -> NDArray[np.float64]:
         """What `scored` gives for each, in one call; in the last bits it may differ."""
-        nan = math.nan
-        rows = np.asarray(
-            [[found.get(name, nan) for name in self._names] for found in many], dtype=np.float32
-        )
+        return self.scored_all(many)[0]
+
+    def scored_all(
+        self, many: Sequence[Mapping[str, float | None]]
+    ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """The scores of `scores_of`, and how many inputs of each were missing or out of range."""
+        try:
+            picked = [self._pick(found) for found in many]
+        except KeyError:
+            picked = [tuple(found.get(name) for name in self._names) for found in many]
+        # numpy reads None as NaN
+        rows = np.array(picked, dtype=np.float32).reshape(len(picked), len(self._names))
         inside = np.logical_and(rows >= self._least, rows <= self._most)
-        rows[~inside] = nan
-        return self.score_all(rows)
+        rows[~inside] = math.nan
+        return self.score_all(rows), len(self._names) - inside.sum(axis=1)
 
     def score_all(self, rows: NDArray[np.float32]) -> NDArray[np.float64]:
         """The scores of an (n, features) array in the manifest's order."""
@@ -211,46 +224,56 @@ class FraudModel:
 
 def load(folder: Path, *, name: str = "fraud") -> FraudModel:
     """Reads `name`.onnx and `name`.json; raises ModelRefused with what is wrong."""
-    manifest = _read_manifest(folder / f"{name}.json")
-    path = folder / f"{name}.onnx"
-    try:
-        onnx = path.read_bytes()
-    except OSError as error:
-        raise ModelRefused(f"{path.name} cannot be read: {error.strerror}") from error
+    return of_bytes(content_of(folder / f"{name}.json"), content_of(folder / f"{name}.onnx"))
+
+
+def of_bytes(manifest: bytes, onnx: bytes) -> FraudModel:
+    """The checked model of a file and its manifest; raises ModelRefused with what is wrong."""
+    described = read_manifest(manifest, Manifest)
     found = hashlib.sha256(onnx).hexdigest()
-    if found != manifest.sha256:
-        raise ModelRefused(f"{path.name} has SHA-256 {found}, its manifest {manifest.sha256}")
+    # before onnxruntime sees it: it loads, or dies of, what was altered
+    if found != described.sha256:
+        raise ModelRefused(f"the model has SHA-256 {found}, its manifest {described.sha256}")
     try:
-        model = FraudModel(manifest, onnx)
-        _check_golden(model)
+        model = FraudModel(described, onnx)
+        check_golden(model.manifest, model.inputs, model.score_vector)
     except ModelRefused:
         raise
     except Exception as error:  # onnxruntime raises types of its own without a common base
-        raise ModelRefused(f"{path.name} does not run: {error}") from error
+        raise ModelRefused(f"the model does not run: {error}") from error
     return model
 
 
-def _read_manifest(path: Path) -> Manifest:
+def content_of(path: Path) -> bytes:
+    """Raises ModelRefused for a file that cannot be read."""
     try:
-        fields = json.loads(path.read_bytes())
-        manifest = Manifest.model_validate(fields)
+        return path.read_bytes()
     except OSError as error:
         raise ModelRefused(f"{path.name} cannot be read: {error.strerror}") from error
+
+
+def read_manifest(content: bytes, kind: type[DescribedT]) -> DescribedT:
+    """What a manifest says; raises ModelRefused unless it is whole."""
+    try:
+        fields = json.loads(content)
+        found = kind.model_validate(fields)
     except (ValueError, ValidationError) as error:
-        raise ModelRefused(f"{path.name} is not a manifest: {error}") from error
-    if manifest_sha256(fields) != manifest.manifest_sha256:
-        raise ModelRefused(f"{path.name} was altered after it was written")
-    return manifest
+        raise ModelRefused(f"what was read is not a manifest: {error}") from error
+    if manifest_sha256(fields) != found.manifest_sha256:
+        raise ModelRefused("the manifest was altered after it was written")
+    return found
 
 
-def _check_golden(model: FraudModel) -> None:
-    for vector in model.manifest.golden:
-        if len(vector.inputs) != len(model.manifest.features):
+def check_golden(
+    described: Described, inputs: Sequence[str], score: Callable[[Sequence[float]], float]
+) -> None:
+    """Raises ModelRefused unless every golden vector scores as its manifest says."""
+    for vector in described.golden:
+        if len(vector.inputs) != len(inputs):
             raise ModelRefused(f"golden vector {vector.label} has another number of features")
-        inputs = [math.nan if value is None else value for value in vector.inputs]
-        score = model.score_vector(inputs)
+        found = score([math.nan if value is None else value for value in vector.inputs])
         # negated, so that a score that is not a number is refused too
-        if not abs(score - vector.score) <= GOLDEN_TOLERANCE:
+        if not abs(found - vector.score) <= GOLDEN_TOLERANCE:
             raise ModelRefused(
-                f"golden vector {vector.label} scores {score}, its manifest says {vector.score}"
+                f"golden vector {vector.label} scores {found}, its manifest says {vector.score}"
             )
