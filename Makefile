@@ -25,7 +25,7 @@ setup = @for python in $(PYTHON) python3.14 python3.13 python3.12 python3.11; do
 	exit 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo reset bank kafka kafka-stop verify bench chaos test check contracts lock clean bank-environment dev-environment
+.PHONY: help demo reset bank kafka kafka-stop verify bench chaos test check contracts lock clean bank-environment training-environment dev-environment
 
 help: ## List every target
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -75,6 +75,9 @@ clean: ## Remove caches; the bank's data and the environment stay
 
 bank-environment:
 	$(call setup,bank)
+
+training-environment:
+	$(call setup,training)
 
 dev-environment:
 	$(call setup,dev)

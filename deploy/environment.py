@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / ".venv"
 PROGRAM = FOLDER / "bin" / "python"
 #: Groups whose installation contains another's.
-CONTAINED_IN = {"bank": ("bank", "dev"), "dev": ("dev",)}
+CONTAINED_IN = {"bank": ("bank", "dev"), "training": ("training", "dev"), "dev": ("dev",)}
 
 
 class SetupError(Exception):
