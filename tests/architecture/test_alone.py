@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from importlib import metadata
+from importlib.util import cache_from_source
 from pathlib import Path
 
 import httpx
@@ -36,12 +37,20 @@ def install_alone(service: str, target: Path) -> None:
         if normal(distribution.metadata["Name"]) not in wanted:
             continue
         for file in distribution.files or ():
-            if ".." in file.parts or "__pycache__" in file.parts:
-                continue
-            link = target / file
-            link.parent.mkdir(parents=True, exist_ok=True)
-            if not link.exists():
-                link.symlink_to(Path(str(distribution.locate_file(file))).resolve())
+            if ".." not in file.parts and "__pycache__" not in file.parts:
+                real = Path(str(distribution.locate_file(file))).resolve()
+                link(real, target / file)
+                if file.suffix == ".py":  # compiled too, or each start compiles all of it anew
+                    link(
+                        Path(cache_from_source(str(real))),
+                        Path(cache_from_source(str(target / file))),
+                    )
+
+
+def link(real: Path, place: Path) -> None:
+    if real.exists() and not place.exists():
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.symlink_to(real)
 
 
 def copy_code(service: str, target: Path) -> str:
