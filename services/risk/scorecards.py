@@ -9,7 +9,7 @@ import math
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Final, Self
+from typing import Annotated, Final, NamedTuple, Self
 
 from pydantic import Field, model_validator
 
@@ -27,17 +27,23 @@ from services.risk.scoring import (
 #: By so many points the odds of fraud double.
 DOUBLE: Final = 20
 _FACTOR: Final = DOUBLE / math.log(2)
+#: As many reasons as an adverse action names at the most.
+MAX_REASONS: Final = 4
 
 Points = Annotated[int, Field(ge=-10_000, le=10_000)]
 
 
 class Characteristic(Record):
-    """`points` has one more entry than `edges`: a value from an edge on is in the bin after it."""
+    """`points` has one more entry than `edges`: a value from an edge on is in the bin after it.
+
+    `reason` is the code of what an applicant is told whom this characteristic costs points.
+    """
 
     name: str
     edges: list[float]
     points: Annotated[list[Points], Field(min_length=1)]
     missing: Points
+    reason: str | None = None
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
@@ -47,6 +53,18 @@ class Characteristic(Record):
 
     def points_of(self, value: float) -> int:
         return self.missing if math.isnan(value) else self.points[bisect_right(self.edges, value)]
+
+    def lost(self, value: float) -> int:
+        """Points above those of the best bin: what a better value would take off the risk."""
+        return self.points_of(value) - min(self.points)
+
+
+class Lost(NamedTuple):
+    """What one characteristic costs: exact, since the score is the sum of its points."""
+
+    name: str
+    reason: str | None
+    points: int
 
 
 class Card(Described):
@@ -70,6 +88,30 @@ class Scorecard:
     def scored(self, features: Mapping[str, float]) -> Scored:
         """The probability of fraud; a value that cannot be true counts as missing."""
         return scored_by(self.card.base_points, self.card.characteristics, features)
+
+    def lost(self, features: Mapping[str, float]) -> list[Lost]:
+        """What each characteristic costs against its best bin, the dearest first.
+
+        Of equal ones the first in the card; none that costs nothing. An applicant with the best
+        bin of each would have none (Regulation B, official interpretation 9(b)(2)-5).
+        """
+        found = [
+            Lost(one.name, one.reason, one.lost(_possible(one.name, features)))
+            for one in self.card.characteristics
+        ]
+        return sorted((one for one in found if one.points > 0), key=lambda one: -one.points)
+
+    def reasons(self, features: Mapping[str, float], *, most: int = MAX_REASONS) -> list[str]:
+        """Codes of the reasons that cost most, each once: two characteristics may share one."""
+        codes = dict.fromkeys(one.reason for one in self.lost(features) if one.reason)
+        return list(codes)[:most]
+
+
+def _possible(name: str, features: Mapping[str, float]) -> float:
+    """The value, and NaN for one that is missing or cannot be true."""
+    value = features.get(name, math.nan)
+    least, most = BOUNDS.get(name, ANY)
+    return value if least <= value <= most else math.nan
 
 
 def scored_by(

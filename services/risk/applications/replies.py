@@ -51,7 +51,12 @@ async def _reply(
     codes: list[str] = []
     if made is not None and not is_approved:
         rules = await weights.of_policy(session, product=made.product, policy=made.policy)
-        codes = weights.main_reasons(made.reason_codes, made.trace or (), rules)
+        codes = weights.main_reasons(
+            made.reason_codes,
+            made.trace or (),
+            rules,
+            of_score=weights.reasons_of_score(made.facts),
+        )
     return contract.ApplicationReply(
         application_id=applied.application_id,
         product=applied.product,

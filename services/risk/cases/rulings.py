@@ -45,4 +45,5 @@ async def main_reasons(session: Session, decision: DecisionRecord | None) -> lis
         return []
     rules = await weights.of_policy(session, product=decision.product, policy=decision.policy)
     codes = [reason.code for reason in decision.reasons]
-    return weights.main_reasons(codes, decision.trace or (), rules)
+    of_score = weights.reasons_of_score(decision.facts)
+    return weights.main_reasons(codes, decision.trace or (), rules, of_score=of_score)

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 
 #: The reason of every rule that could not be evaluated.
 RULE_FAILED = "rule_failed"
+#: The reason of a grade that gets no credit: a scorecard's own reasons say what is behind it.
+GRADE_LOW = "credit_grade_low"
 #: What a decision is flagged with that was not made in time, or knew too little.
 DEADLINE_EXCEEDED = "deadline_exceeded"
 FEATURES_MISSING = "features_missing"
@@ -115,7 +117,7 @@ REASONS: Mapping[str, tuple[str, str]] = {
         "您的信用记录中有逾期款项,暂时无法办理。",
         "Your credit record shows overdue debts, so we cannot offer this product now.",
     ),
-    "credit_grade_low": (
+    GRADE_LOW: (
         "综合评估未达到该产品的要求。",
         "The overall assessment does not meet this product's requirements.",
     ),
@@ -150,5 +152,62 @@ REASONS: Mapping[str, tuple[str, str]] = {
     "phone_unconfirmed": (
         "我们需要人工核实您的手机号码。",
         "A person has to verify your phone number.",
+    ),
+    # What a scorecard took points for: told where its grade was the reason.
+    "score_debts": (
+        "您的还款负担相对收入偏高。",
+        "Your repayments are high for your income.",
+    ),
+    "score_amount": (
+        "申请金额相对收入偏高。",
+        "The amount asked for is high for your income.",
+    ),
+    "score_term": (
+        "所选期限使每月还款额偏高。",
+        "Over the term that you chose, the monthly payments are high.",
+    ),
+    "score_spending": (
+        "您的日常支出相对收入偏高。",
+        "Your usual spending is high for your income.",
+    ),
+    "score_income": (
+        "经核实的收入偏低或无法核实。",
+        "Your verified income is low, or could not be verified.",
+    ),
+    "score_income_stated": (
+        "申报收入高于可核实的收入。",
+        "The income that you stated is higher than what could be verified.",
+    ),
+    "score_employment": (
+        "目前工作的年限较短或未提供。",
+        "You have not been long in your present employment, or did not say how long.",
+    ),
+    "score_overdue": (
+        "您的信用记录中有逾期或无法取得。",
+        "Your credit record shows late payments, or could not be read.",
+    ),
+    "score_queries": (
+        "近期多家机构查询过您的信用记录。",
+        "Several lenders asked for your credit record of late.",
+    ),
+    "score_enforcement": (
+        "法院公示信息显示有未结执行案件。",
+        "Public court records show an open case of enforcement.",
+    ),
+    "score_phone": (
+        "您的手机号码使用时间较短。",
+        "Your phone number has not been in use for long.",
+    ),
+    "score_applications": (
+        "近期提交的申请较多。",
+        "You made several applications of late.",
+    ),
+    "identity_doubtful": (
+        "我们未能确认申请人身份信息的一致性,请携带证件到网点办理。",
+        "What we could learn does not confirm who applies. Please visit a branch with a document.",
+    ),
+    "identity_checked": (
+        "我们正在由人工核实您的身份信息。",
+        "A person is checking what you told us about yourself.",
     ),
 }

@@ -78,6 +78,8 @@ def binned(name: str, values: Column, truth: Truth, how: Binning) -> Bins:
         return _of_words(name, values, truth, how)
     numbers = values.astype(np.float64)
     known = ~np.isnan(numbers)
+    if not known.any():
+        return _with_woe(Bins(name, (), (), *_NOTHING), numbers, truth, how)
     edges = _fine_edges(numbers[known])
     places = np.searchsorted(edges, numbers[known], side="right")
     rows = np.bincount(places, minlength=len(edges) + 1)
@@ -118,7 +120,7 @@ def _with_woe(bins: Bins, values: Column, truth: Truth, how: Binning) -> Bins:
 
 
 def _fine_edges(values: Floats) -> Floats:
-    """Halfway between two neighbouring values, so that rounding moves none across."""
+    """Between two neighbouring values each, about halfway."""
     distinct = np.unique(values)
     if len(distinct) <= FINE:
         places = np.arange(1, len(distinct))
@@ -126,11 +128,18 @@ def _fine_edges(values: Floats) -> Floats:
         starts = np.quantile(values, np.arange(1, FINE) / FINE, method="higher")
         places = np.unique(np.searchsorted(distinct, starts))
         places = places[places > 0]
-    middles = (distinct[places - 1] + distinct[places]) / 2
-    # few digits, where they still lie between the two
-    rounded = np.array([float(f"{middle:.4g}") for middle in middles])
-    fits = (rounded > distinct[places - 1]) & (rounded <= distinct[places])
-    return np.where(fits, rounded, middles)
+    pairs = zip(distinct[places - 1].tolist(), distinct[places].tolist(), strict=True)
+    return np.array([_between(low, high) for low, high in pairs])
+
+
+def _between(low: float, high: float) -> float:
+    """The middle in as few digits as still part the two: people read it."""
+    middle = (low + high) / 2
+    for digits in range(2, 10):
+        short = float(f"{middle:.{digits}g}")
+        if low < short <= high:
+            return short
+    return middle
 
 
 def _joined(
