@@ -11,7 +11,7 @@ class NotAForm(Exception):
     """The body is no `application/x-www-form-urlencoded`; the message says why."""
 
 
-async def read_form(request: Request) -> dict[str, list[str]]:
+async def read_form(request: Request, *, max_fields: int = MAX_FIELDS) -> dict[str, list[str]]:
     """Every field with its values, empty ones too. Raises `NotAForm`."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/x-www-form-urlencoded":
@@ -21,7 +21,7 @@ async def read_form(request: Request) -> dict[str, list[str]]:
             (await request.body()).decode(),
             keep_blank_values=True,
             strict_parsing=True,
-            max_num_fields=MAX_FIELDS,
+            max_num_fields=max_fields,
             errors="strict",
         )
     except ValueError as error:

@@ -1,5 +1,7 @@
 """Headers of every answer to the public, set in one place so that no route can forget them."""
 
+from email.utils import formatdate
+
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -29,6 +31,8 @@ class PublicHeaders:
                 headers = MutableHeaders(scope=message)
                 headers.setdefault("X-Content-Type-Options", "nosniff")
                 headers.setdefault("Cache-Control", "no-store")
+                # The standards' own tests look for it (RFC 9110, 6.6.1).
+                headers.setdefault("Date", formatdate(usegmt=True))
                 if self._secure:
                     headers.setdefault("Strict-Transport-Security", HSTS)
                 for name, value in state.get("answer_headers", {}).items():

@@ -6,18 +6,29 @@ from fastapi import FastAPI
 
 from gateway import openapi, resources
 from gateway.applications import api as applications
+from gateway.authorization import api as authorization
+from gateway.authorization import service as authorizations
 from gateway.consents import api as consents
 from gateway.consumers import SUBSCRIPTIONS
 from gateway.customers import api as customers
+from gateway.grants import api as grants
+from gateway.grants import kinds
+from gateway.grants import service as grant_service
+from gateway.grants.payment import PaymentConsents
+from gateway.grants.sharing import Sharing
 from gateway.headers import PublicHeaders
 from gateway.oauth import api as oauth
+from gateway.oauth import problems as oauth_problems
 from gateway.oauth import service as tokens
 from gateway.oauth.repository import TIDY_BATCH
+from gateway.open_banking import api as open_banking
+from gateway.open_banking import problems as open_banking_problems
 from gateway.pages import api as pages
 from gateway.pages import service as page_service
 from gateway.partners import api as partners
 from gateway.payments import api as payments
 from gateway.payments import flows as payment_flows
+from gateway.registrations import api as registrations
 from gateway.settings import Settings
 from shared.kit.app import Context, Job, create_app, serve
 
@@ -30,6 +41,8 @@ async def tidy(context: Context) -> None:
     """Forget what time has made useless, a bounded batch a transaction."""
     async with context.database.transaction() as session:
         await page_service.tidy(session, now=context.clock())
+        await authorizations.tidy(session, now=context.clock())
+        await grant_service.tidy(session, now=context.clock())
     for _ in range(MAX_TIDY_ROUNDS):
         async with context.database.transaction() as session:
             gone = await tokens.tidy(session, now=context.clock())
@@ -44,10 +57,17 @@ async def sweep(context: Context) -> None:
 
 
 def build(settings: Settings) -> FastAPI:
+    kinds.register(Sharing(), PaymentConsents())
     app = create_app(
         settings,
         routers=[
             oauth.router,
+            authorization.router,
+            authorization.pages,
+            registrations.router,
+            registrations.staff,
+            open_banking.router,
+            grants.router,
             consents.router,
             payments.router,
             customers.router,
@@ -60,7 +80,8 @@ def build(settings: Settings) -> FastAPI:
         jobs=[Job("tidy", TIDY_EVERY_S, tidy), Job("sweep", SWEEP_EVERY_S, sweep)],
         resources=resources.opened,
     )
-    oauth.install(app)
+    oauth_problems.install(app)
+    open_banking_problems.install(app)
     # Outermost, so that what the kit itself refuses has these headers too.
     app.add_middleware(PublicHeaders, secure=settings.is_secure)
     return app

@@ -124,3 +124,129 @@ payment_claims = Table(
         postgresql_where=text("state = 'reserved'"),
     ),
 )
+
+#: The software of a partner that asks for tokens; a partner has one or several.
+clients = Table(
+    "clients",
+    metadata,
+    Column("client_id", Text, primary_key=True),
+    Column("partner_id", Text, ForeignKey("partners.partner_id"), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("jwks", JSONB, nullable=False),
+    Column("redirect_uris", JSONB, nullable=False),
+    Column("scopes", JSONB, nullable=False),
+    Column("id_token_alg", Text, nullable=False),
+    Column("response_alg", Text, nullable=False),
+    Column("introspection_alg", Text, nullable=False),
+    Column("signed_requests", Boolean, nullable=False),
+    Column("dpop_nonce", Boolean, nullable=False),
+    Column("software_id", Text),
+    Column("registration_token_hash", LargeBinary),
+    Column("state", Text, nullable=False),
+    _timestamp("created_at"),
+    _timestamp("updated_at"),
+    Index("clients_of_partner", "partner_id", "client_id"),
+)
+
+#: Directories whose statements about software count, with the keys that sign them.
+software_issuers = Table(
+    "software_issuers",
+    metadata,
+    Column("issuer", Text, primary_key=True),
+    Column("jwks", JSONB, nullable=False),
+    _timestamp("created_at"),
+)
+
+#: Authorization requests that clients pushed (RFC 9126), by the hash of what names them.
+pushed_requests = Table(
+    "pushed_requests",
+    metadata,
+    Column("request_hash", LargeBinary, primary_key=True),
+    Column("client_id", Text, ForeignKey("clients.client_id"), nullable=False),
+    Column("request", JSONB, nullable=False),
+    _timestamp("expires_at"),
+    _timestamp("used_at", nullable=True),
+    Index("pushed_requests_expires_at", "expires_at"),
+)
+
+#: Customers who signed in on the authorization page, each for one request.
+authorization_sessions = Table(
+    "authorization_sessions",
+    metadata,
+    Column("session_hash", LargeBinary, primary_key=True),
+    Column(
+        "request_hash",
+        LargeBinary,
+        ForeignKey("pushed_requests.request_hash", ondelete="CASCADE"),
+        nullable=False,
+    ),
+    Column("customer_id", Text, nullable=False),
+    Column("method", Text, nullable=False),
+    _timestamp("signed_in_at"),
+    Column("challenge_id", Uuid),
+    _timestamp("expires_at"),
+    Index("authorization_sessions_expires_at", "expires_at"),
+    Index("authorization_sessions_request", "request_hash"),
+)
+
+#: What a customer allowed a client: tokens live by it and die with it.
+grants = Table(
+    "grants",
+    metadata,
+    Column("grant_id", Uuid, primary_key=True),
+    Column("client_id", Text, ForeignKey("clients.client_id"), nullable=False),
+    Column("customer_id", Text, nullable=False),
+    Column("scopes", JSONB, nullable=False),
+    Column("consent_kind", Text),
+    Column("consent_id", Text),
+    Column("accounts", JSONB, nullable=False),
+    Column("acr", Text, nullable=False),
+    _timestamp("authenticated_at"),
+    Column("state", Text, nullable=False),
+    _timestamp("created_at"),
+    _timestamp("expires_at"),
+    _timestamp("last_used_at", nullable=True),
+    Index("grants_of_customer", "customer_id", "grant_id"),
+    Index("grants_of_client", "client_id", "grant_id"),
+    Index(
+        "grants_of_consent",
+        "consent_kind",
+        "consent_id",
+        postgresql_where=text("consent_id IS NOT NULL"),
+    ),
+)
+
+#: Codes that lead a client from the browser's redirect to its tokens, once.
+authorization_codes = Table(
+    "authorization_codes",
+    metadata,
+    Column("code_hash", LargeBinary, primary_key=True),
+    Column("grant_id", Uuid, ForeignKey("grants.grant_id"), nullable=False),
+    Column("client_id", Text, ForeignKey("clients.client_id"), nullable=False),
+    Column("redirect_uri", Text, nullable=False),
+    Column("code_challenge", Text, nullable=False),
+    Column("dpop_jkt", Text),
+    Column("nonce", Text),
+    Column("intent_id", Text),
+    _timestamp("expires_at"),
+    _timestamp("used_at", nullable=True),
+    Index("authorization_codes_expires_at", "expires_at"),
+)
+
+refresh_tokens = Table(
+    "refresh_tokens",
+    metadata,
+    Column("token_hash", LargeBinary, primary_key=True),
+    Column("grant_id", Uuid, ForeignKey("grants.grant_id"), nullable=False),
+    Column("client_id", Text, ForeignKey("clients.client_id"), nullable=False),
+    _timestamp("created_at"),
+    Index("refresh_tokens_of_grant", "grant_id"),
+)
+
+#: What all replicas must know alike: it makes nonces and the subjects of customers.
+shared_secrets = Table(
+    "shared_secrets",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("secret", LargeBinary, nullable=False),
+)

@@ -5,15 +5,18 @@ from typing import Any
 from fastapi import APIRouter
 from fastapi.openapi.utils import get_openapi
 
+from gateway.authorization.api import router as authorization
 from gateway.consents.api import router as consents
 from gateway.oauth.api import router as oauth
-from gateway.oauth.domain import TOKEN_PATH
+from gateway.open_banking.api import PREFIX as OPEN_BANKING
+from gateway.open_banking.api import router as open_banking
 from gateway.payments.api import router as payments
+from gateway.registrations.api import router as registrations
 from shared.kit.problems import ProblemDocument
 
 router = APIRouter(include_in_schema=False)
 
-PARTNER_ROUTERS = (oauth, consents, payments)
+PARTNER_ROUTERS = (oauth, authorization, registrations, consents, payments, open_banking)
 
 DESCRIPTION = """
 Open banking at Tongbao. Get an access token with a signed client assertion (`private_key_jwt`)
@@ -41,8 +44,10 @@ def document() -> dict[str, Any]:
         routes=[route for part in PARTNER_ROUTERS for route in part.routes],
         tags=[
             {"name": "tokens", "description": "Client authentication and access tokens"},
+            {"name": "registration", "description": "Clients with a software statement"},
             {"name": "payment consents", "description": "What a customer allows you"},
             {"name": "payments", "description": "Payments under a consent"},
+            {"name": "open banking", "description": "UK Open Banking Read/Write v4.0"},
         ],
     )
     components = found.setdefault("components", {})
@@ -58,10 +63,10 @@ def document() -> dict[str, Any]:
     }
     for path, operations in found["paths"].items():
         for operation in operations.values():
-            if path.startswith("/v1/"):
+            if path.startswith(("/v1/", OPEN_BANKING)):
                 operation["security"] = [{"dpop": []}]
                 operation.setdefault("parameters", []).append(_PROOF)
-            elif path != TOKEN_PATH:
+            else:
                 operation["security"] = []
     return found
 

@@ -5,8 +5,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from gateway.limits.service import Limiter
-from gateway.oauth.service import TokenKeys
+from gateway.oauth.keys import SharedSecrets, TokenKeys
 from gateway.settings import Settings
+from gateway.tokens.nonces import Nonces
 from shared.kit.app import Context
 
 
@@ -14,7 +15,17 @@ from shared.kit.app import Context
 class GatewayResources:
     settings: Settings
     token_keys: TokenKeys = field(default_factory=TokenKeys)
+    shared_secrets: SharedSecrets = field(default_factory=SharedSecrets)
     limiter: Limiter = field(default_factory=Limiter)
+
+    async def nonces(self, context: Context) -> Nonces:
+        """The nonces of proofs, alike in every replica."""
+        secret = await self.shared_secrets.get(context.database, name="dpop-nonce")
+        return Nonces(secret, required=self.settings.dpop_nonce == "required")
+
+    async def subject_secret(self, context: Context) -> bytes:
+        """What makes a customer's identifier for a partner."""
+        return await self.shared_secrets.get(context.database, name="subject")
 
 
 @asynccontextmanager

@@ -14,6 +14,8 @@ class Settings(KitSettings):
     """The origin under which partners and customers reach the gateway: issuer, `htu`, links."""
     payment_deadline_ms: int = Field(default=3_000, ge=100, le=10_000)
     """How long a payment may take from end to end before the partner is told to ask again."""
+    dpop_nonce: Literal["accepted", "required"] = "accepted"
+    """Whether every proof must carry a nonce of this server; a client may ask for it by itself."""
     customer_rate_limit_per_minute: int = Field(default=600, ge=0)
     sweep_after_s: float = Field(default=180.0, ge=0.0)
     """After this long a reservation without a final answer is looked into."""

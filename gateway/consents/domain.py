@@ -11,6 +11,8 @@ ConsentState = Literal["awaiting_authorization", "authorized", "revoked", "expir
 
 #: PSD2's access consents last 90 days; nothing here lasts longer.
 MAX_LIFETIME: Final = timedelta(days=90)
+#: Under which kind a grant names such a consent.
+GRANT_KIND: Final = "payment_consent"
 #: Wrong one-time codes before the consent is rejected.
 MAX_CODE_TRIES: Final = 5
 

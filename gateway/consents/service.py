@@ -6,6 +6,7 @@ from uuid import UUID
 
 from gateway.consents import domain, repository
 from gateway.consents.domain import ConsentNotFound, PaymentConsent
+from gateway.grants.service import end_with_consent
 from gateway.partners.repository import find_partner
 from shared.kit.database import Session
 from shared.kit.problems import BankError
@@ -54,7 +55,7 @@ async def revoke_by_partner(
     session: Session, *, consent_id: UUID, partner_id: str, now: datetime
 ) -> PaymentConsent:
     await get_of_partner(session, consent_id=consent_id, partner_id=partner_id)
-    return await change(session, consent_id=consent_id, to=lambda c: domain.revoke(c, now=now))
+    return await _revoke(session, consent_id=consent_id, now=now)
 
 
 async def revoke_by_customer(
@@ -64,7 +65,14 @@ async def revoke_by_customer(
     consent = await get_consent(session, consent_id=consent_id)
     if consent.customer_id != customer_id:
         raise ConsentNotFound
-    return await change(session, consent_id=consent_id, to=lambda c: domain.revoke(c, now=now))
+    return await _revoke(session, consent_id=consent_id, now=now)
+
+
+async def _revoke(session: Session, *, consent_id: UUID, now: datetime) -> PaymentConsent:
+    """Ends the consent, and with it every grant that rests on it."""
+    revoked = await change(session, consent_id=consent_id, to=lambda c: domain.revoke(c, now=now))
+    await end_with_consent(session, consent_kind=domain.GRANT_KIND, consent_id=str(consent_id))
+    return revoked
 
 
 async def change(session: Session, *, consent_id: UUID, to: Change) -> PaymentConsent:

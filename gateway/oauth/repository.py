@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, bindparam, delete, exists, select
+from sqlalchemy import Select, and_, bindparam, delete, exists, select
 from sqlalchemy.dialects.postgresql import insert
 
-from gateway.models import partners, token_keys, used_ids
+from gateway.models import clients, partners, shared_secrets, token_keys, used_ids
 from shared.kit.database import AnySession, Session
 
 #: Rows that one statement of the tidying deletes.
@@ -17,14 +17,17 @@ TIDY_BATCH = 5_000
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """What the database says to one call of a partner."""
+    """What the database says to one call of a client."""
 
     is_first_use: bool
-    state: str
+    is_revoked: bool
+    is_active: bool
+    partner_id: str
     rate_limit_per_minute: int
+    needs_nonce: bool
 
 
-def _admit() -> Select[bool, str, int]:
+def _admit() -> Select[bool, bool, bool, str, int, bool]:
     used = (
         insert(used_ids)
         .values(id_hash=bindparam("id_hash"), kept_until=bindparam("kept_until"))
@@ -33,8 +36,16 @@ def _admit() -> Select[bool, str, int]:
         .cte("used")
     )
     return (
-        select(exists(select(used.c.id_hash)), partners.c.state, partners.c.rate_limit_per_minute)
-        .where(partners.c.partner_id == bindparam("of_partner"))
+        select(
+            exists(select(used.c.id_hash)),
+            exists(select(used_ids.c.id_hash).where(used_ids.c.id_hash == bindparam("token_hash"))),
+            and_(partners.c.state == "active", clients.c.state == "active"),
+            partners.c.partner_id,
+            partners.c.rate_limit_per_minute,
+            clients.c.dpop_nonce,
+        )
+        .join(partners, partners.c.partner_id == clients.c.partner_id)
+        .where(clients.c.client_id == bindparam("of_client"))
         .add_cte(used)
     )
 
@@ -55,12 +66,39 @@ async def use_id(session: Session, *, id_hash: bytes, kept_until: datetime) -> b
 
 
 async def admit(
-    session: AnySession, *, partner_id: str, id_hash: bytes, kept_until: datetime
+    session: AnySession,
+    *,
+    client_id: str,
+    id_hash: bytes,
+    kept_until: datetime,
+    token_hash: bytes,
 ) -> Admission | None:
-    """Remember the proof's id and read the partner, in one statement; None: no such partner."""
-    values = {"of_partner": partner_id, "id_hash": id_hash, "kept_until": kept_until}
+    """Remember the proof's id and read the client, in one statement; None: no such client.
+
+    `token_hash` is the id under which the token's revocation would be remembered.
+    """
+    values = {
+        "of_client": client_id,
+        "id_hash": id_hash,
+        "kept_until": kept_until,
+        "token_hash": token_hash,
+    }
     row = (await session.execute(_ADMIT, values)).first()
     return Admission(*row) if row else None
+
+
+async def is_used(session: Session, *, id_hash: bytes) -> bool:
+    """Whether the id is remembered; it is not remembered by asking."""
+    statement = select(used_ids.c.id_hash).where(used_ids.c.id_hash == id_hash)
+    return (await session.execute(statement)).first() is not None
+
+
+async def shared_secret(session: Session, *, name: str, made: bytes) -> bytes:
+    """The secret of that name: the first that was ever `made`."""
+    statement = insert(shared_secrets).values(name=name, secret=made)
+    await session.execute(statement.on_conflict_do_nothing())
+    found = select(shared_secrets.c.secret).where(shared_secrets.c.name == name)
+    return bytes((await session.execute(found)).scalar_one())
 
 
 async def insert_token_key(

@@ -1,169 +1,194 @@
-"""Use cases of tokens: keep the signing keys, issue a token, admit a call that presents one."""
+"""Use cases of tokens: issue one for a client or for a customer's grant, admit a call with one."""
 
-import asyncio
+import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
 
+from gateway.grants import service as grants
+from gateway.grants.domain import CustomerGrant, subject_of
 from gateway.limits.domain import Verdict, headers
 from gateway.limits.service import Limiter
 from gateway.oauth import repository
+from gateway.oauth.authentication import authenticate, prove
 from gateway.oauth.domain import (
+    CallNonceMissing,
     CallProofRefused,
-    ClientRefused,
-    ProofRefused,
+    ClientCredentials,
+    CodeExchange,
+    Credentials,
+    Refresh,
+    ScopeRefused,
     TokenRefused,
     TokenRequest,
     TooManyTokens,
     challenge,
     used_id_hash,
 )
-from gateway.partners.domain import Partner
-from gateway.partners.repository import find_partner
-from gateway.tokens.access import (
-    KEEP_PERIOD,
-    TOKEN_LIFETIME,
-    Grant,
-    SigningKey,
-    check_token,
-    issue_token,
-    new_signing_key,
-    signing_key,
-)
-from gateway.tokens.assertions import (
-    Assertion,
-    claimed_client,
-    import_key_set,
-    verify_assertion,
-)
-from gateway.tokens.dpop import Proof, verify_proof
-from gateway.tokens.jose import PublicKey, Refused, import_public_key
-from shared.kit.database import AnySession, Database, Session
+from gateway.registrations.domain import Client
+from gateway.tokens.access import KEEP_PERIOD, TOKEN_LIFETIME, Grant, SigningKey, check_token
+from gateway.tokens.access import issue_token as signed_token
+from gateway.tokens.dpop import NonceNeeded, Proof, verify_proof
+from gateway.tokens.jose import PublicKey, Refused
+from gateway.tokens.nonces import Nonces
+from gateway.tokens.signed import SignIn
+from shared.kit.database import AnySession, Session
 from shared.kit.problems import TooManyRequests
 
+REFRESH_TOKEN_BYTES = 32
 
-class TokenKeys:
-    """The keys of access tokens in one process.
 
-    Each process signs with a key of its own, whose private half exists in its memory alone; the
-    public halves lie in the database, where every replica finds them for as long as tokens live.
-    """
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One token request as it came in."""
 
-    def __init__(self) -> None:
-        self._own: list[SigningKey] = []
-        self._public: dict[str, tuple[PublicKey, datetime]] = {}
-        self._lock = asyncio.Lock()
+    credentials: Credentials
+    request: TokenRequest
+    proofs: Sequence[str]
+    url: str
 
-    async def signing(self, database: Database, *, now: datetime) -> SigningKey:
-        """The key to sign with; a new one is published before it signs."""
-        async with self._lock:
-            key = signing_key(self._own, now=now)
-            if key is None:
-                key = new_signing_key(now=now)
-                async with database.transaction() as session:
-                    await repository.insert_token_key(
-                        session, kid=key.kid, jwk=key.jwk(), created_at=now
-                    )
-                self._own = [key]
-            return key
 
-    async def published(self, database: Database, *, now: datetime) -> list[dict[str, Any]]:
-        """The public keys as `/oauth2/jwks` shows them, the youngest first."""
-        async with database.transaction() as session:
-            return await repository.list_token_keys(session, since=now - KEEP_PERIOD)
+@dataclass(frozen=True, slots=True)
+class Issuing:
+    """What issuing takes of the running gateway."""
 
-    async def public(self, database: Database, *, now: datetime) -> dict[str, PublicKey]:
-        """Every key that may have signed a living token, as the database has them."""
-        jwks = await self.published(database, now=now)
-        keys = {str(jwk["kid"]): import_public_key(jwk) for jwk in jwks}
-        self._public = {kid: (key, now) for kid, key in keys.items()}
-        return keys
-
-    async def of_token(
-        self, kid: str | None, database: Database, *, now: datetime
-    ) -> dict[str, PublicKey]:
-        """The key of that id. What was read lately is not read again for every call."""
-        known = self._public.get(kid or "")
-        if known is None or now - known[1] > TOKEN_LIFETIME:
-            return await self.public(database, now=now)
-        return {str(kid): known[0]}
+    issuer: str
+    key: SigningKey
+    nonces: Nonces
+    subject_secret: bytes
+    limiter: Limiter
 
 
 @dataclass(frozen=True, slots=True)
 class IssuedToken:
+    """`sign_in`, `nonce` and `intent_id` are what an ID token says beside the access token."""
+
+    client: Client
     access_token: str
     scopes: tuple[str, ...]
     verdict: Verdict
+    refresh_token: str | None = None
+    sign_in: SignIn | None = None
+    nonce: str | None = None
+    intent_id: str | None = None
 
 
 async def issue(
-    session: Session,
-    *,
-    request: TokenRequest,
-    proofs: Sequence[str],
-    token_url: str,
-    issuer: str,
-    key: SigningKey,
-    limiter: Limiter,
-    token_id: str,
-    now: datetime,
+    session: Session, *, asked: Asked, by: Issuing, token_id: str, now: datetime
 ) -> IssuedToken:
     """Authenticates the client and binds a token to the key of its proof.
 
-    Raises the `OAuthError` that says what failed; nothing is used up then.
+    Raises the `OAuthError` that says what failed, and `GrantInvalid`; nothing is used up then.
     """
-    partner, assertion = await _authenticate(session, request=request, issuer=issuer, now=now)
-    verdict = limiter.take(partner.partner_id, limit_per_minute=partner.rate_limit_per_minute)
+    client = await authenticate(session, credentials=asked.credentials, issuer=by.issuer, now=now)
+    verdict = by.limiter.take(client.partner_id, limit_per_minute=client.rate_limit_per_minute)
     if not verdict.allowed:
         raise TooManyTokens(headers=headers(verdict))
-    try:
-        proof = verify_proof(proofs, method="POST", url=token_url, access_token=None, now=now)
-    except Refused as refusal:
-        raise ProofRefused(f"DPoP: {refusal}") from refusal
-    if not await _is_first_use(session, assertion):
-        raise ClientRefused("The client assertion was used before")
-    id_hash = used_id_hash(kind="dpop", owner=proof.thumbprint, jti=proof.jti)
-    if not await repository.use_id(session, id_hash=id_hash, kept_until=proof.kept_until):
-        raise ProofRefused("DPoP: the proof was used before")
-    token = issue_token(
-        key=key,
-        issuer=issuer,
-        client_id=partner.partner_id,
-        scopes=request.scopes,
-        thumbprint=proof.thumbprint,
-        token_id=token_id,
-        now=now,
+    proof = await prove(
+        session, client=client, proofs=asked.proofs, url=asked.url, nonces=by.nonces, now=now
     )
-    return IssuedToken(access_token=token, scopes=request.scopes, verdict=verdict)
+    token = _Token(client=client, proof=proof, by=by, token_id=token_id, verdict=verdict, now=now)
+    match asked.request:
+        case ClientCredentials(scopes=scopes):
+            if not set(scopes) <= set(client.scopes):
+                raise ScopeRefused("The client may not ask for this scope")
+            return token.of_client(scopes)
+        case CodeExchange() as exchange:
+            return await _exchange(session, exchange=exchange, token=token)
+        case Refresh() as refresh:
+            return await _refresh(session, refresh=refresh, token=token)
 
 
-async def _authenticate(
-    session: Session, *, request: TokenRequest, issuer: str, now: datetime
-) -> tuple[Partner, Assertion]:
-    try:
-        client_id = claimed_client(request.assertion)
-        if request.client_id not in {None, client_id}:
-            raise Refused("client_id names another client")
-        partner = await find_partner(session, partner_id=client_id)
-        # The same words for both: nobody learns here which clients exist.
-        if partner is None or partner.state != "active":
-            raise Refused("the client is not known or not active")
-        assertion = verify_assertion(
-            request.assertion,
-            client_id=client_id,
-            keys=import_key_set(partner.jwks),
-            issuer=issuer,
-            now=now,
+@dataclass(frozen=True, slots=True)
+class _Token:
+    """A token in the making: everything but what it is for."""
+
+    client: Client
+    proof: Proof
+    by: Issuing
+    token_id: str
+    verdict: Verdict
+    now: datetime
+
+    def of_client(self, scopes: tuple[str, ...]) -> IssuedToken:
+        return IssuedToken(self.client, self._signed(scopes), scopes, self.verdict)
+
+    def of_grant(
+        self,
+        grant: CustomerGrant,
+        scopes: tuple[str, ...],
+        *,
+        refresh_token: str | None = None,
+        nonce: str | None = None,
+        intent_id: str | None = None,
+    ) -> IssuedToken:
+        subject = subject_of(
+            grant.customer_id, partner_id=self.client.partner_id, secret=self.by.subject_secret
         )
-    except Refused as refusal:
-        raise ClientRefused(f"client_assertion: {refusal}") from refusal
-    return partner, assertion
+        return IssuedToken(
+            client=self.client,
+            access_token=self._signed(scopes, subject=subject, grant=grant),
+            scopes=scopes,
+            verdict=self.verdict,
+            refresh_token=refresh_token,
+            sign_in=SignIn(subject, grant.acr, grant.authenticated_at),
+            nonce=nonce,
+            intent_id=intent_id,
+        )
+
+    def _signed(
+        self,
+        scopes: tuple[str, ...],
+        *,
+        subject: str | None = None,
+        grant: CustomerGrant | None = None,
+    ) -> str:
+        return signed_token(
+            key=self.by.key,
+            issuer=self.by.issuer,
+            client_id=self.client.client_id,
+            scopes=scopes,
+            thumbprint=self.proof.thumbprint,
+            token_id=self.token_id,
+            now=self.now,
+            subject=subject,
+            grant_id=grant.grant_id if grant else None,
+        )
 
 
-async def _is_first_use(session: Session, assertion: Assertion) -> bool:
-    id_hash = used_id_hash(kind="assertion", owner=assertion.client_id, jti=assertion.jti)
-    return await repository.use_id(session, id_hash=id_hash, kept_until=assertion.kept_until)
+async def _exchange(session: Session, *, exchange: CodeExchange, token: _Token) -> IssuedToken:
+    refresh_token = secrets.token_urlsafe(REFRESH_TOKEN_BYTES)
+    redeemed = await grants.redeem(
+        session,
+        secret=exchange.code,
+        client_id=token.client.client_id,
+        redirect_uri=exchange.redirect_uri,
+        verifier=exchange.verifier,
+        thumbprint=token.proof.thumbprint,
+        refresh_token=refresh_token,
+        now=token.now,
+    )
+    return token.of_grant(
+        redeemed.grant,
+        tuple(redeemed.grant.scopes),
+        refresh_token=refresh_token,
+        nonce=redeemed.code.nonce,
+        intent_id=redeemed.code.intent_id,
+    )
+
+
+async def _refresh(session: Session, *, refresh: Refresh, token: _Token) -> IssuedToken:
+    """The refresh token stays as it is (FAPI 2.0, 5.3.2.1): rotation loses it to a lost answer."""
+    grant = await grants.refresh(
+        session,
+        refresh_token=refresh.refresh_token,
+        client_id=token.client.client_id,
+        now=token.now,
+    )
+    if refresh.scopes is not None and not refresh.scopes <= set(grant.scopes):
+        raise ScopeRefused("scope may name no more than the customer allowed")
+    wanted = refresh.scopes if refresh.scopes is not None else frozenset(grant.scopes)
+    return token.of_grant(grant, tuple(scope for scope in grant.scopes if scope in wanted))
 
 
 def check_call(
@@ -174,18 +199,23 @@ def check_call(
     url: str,
     keys: Mapping[str, PublicKey],
     issuer: str,
+    nonces: Nonces,
     now: datetime,
 ) -> tuple[Grant, Proof]:
     """Token and proof of one call, as far as they can be checked without the database.
 
-    Raises `TokenRefused` and `CallProofRefused`.
+    Raises `TokenRefused`, `CallProofRefused` and `CallNonceMissing`.
     """
     try:
         grant = check_token(token, keys=keys, issuer=issuer, now=now)
     except Refused as refusal:
         raise refused_token(str(refusal)) from refusal
     try:
-        proof = verify_proof(proofs, method=method, url=url, access_token=token, now=now)
+        proof = verify_proof(
+            proofs, method=method, url=url, access_token=token, now=now, nonces=nonces
+        )
+    except NonceNeeded as refusal:
+        raise nonce_missing(nonces, now=now) from refusal
     except Refused as refusal:
         raise refused_proof(str(refusal)) from refusal
     if proof.thumbprint != grant.thumbprint:
@@ -193,23 +223,40 @@ def check_call(
     return grant, proof
 
 
-async def admit(session: AnySession, *, grant: Grant, proof: Proof, limiter: Limiter) -> Verdict:
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    partner_id: str
+    verdict: Verdict
+    #: Whether this client's proofs need a nonce of ours, by its own wish.
+    needs_nonce: bool
+
+
+async def admit(session: AnySession, *, grant: Grant, proof: Proof, limiter: Limiter) -> Admitted:
     """Uses up the proof and one call of the partner's rate.
 
-    Raises `CallProofRefused` for a proof that was seen, `TokenRefused` for a partner that is
-    suspended. The verdict may be that there were too many calls.
+    Raises `CallProofRefused` for a proof that was seen, `TokenRefused` for a client that is not
+    active and a token that was revoked. The verdict may be that there were too many calls.
     """
     admission = await repository.admit(
         session,
-        partner_id=grant.client_id,
+        client_id=grant.client_id,
         id_hash=used_id_hash(kind="dpop", owner=proof.thumbprint, jti=proof.jti),
         kept_until=proof.kept_until,
+        token_hash=revocation_hash(grant),
     )
-    if admission is None or admission.state != "active":
+    if admission is None or not admission.is_active:
         raise refused_token("its client is not active")
+    if admission.is_revoked:
+        raise refused_token("it was revoked")
     if not admission.is_first_use:
         raise refused_proof("the proof was used before")
-    return limiter.take(grant.client_id, limit_per_minute=admission.rate_limit_per_minute)
+    verdict = limiter.take(admission.partner_id, limit_per_minute=admission.rate_limit_per_minute)
+    return Admitted(admission.partner_id, verdict, admission.needs_nonce)
+
+
+def revocation_hash(grant: Grant) -> bytes:
+    """Under what the revocation of one access token is remembered."""
+    return used_id_hash(kind="revoked", owner=grant.client_id, jti=grant.token_id)
 
 
 def refused_token(reason: str) -> TokenRefused:
@@ -226,10 +273,25 @@ def refused_proof(reason: str) -> CallProofRefused:
     )
 
 
+def nonce_missing(nonces: Nonces, *, now: datetime) -> CallNonceMissing:
+    words = "a fresh nonce of this server is needed"
+    return CallNonceMissing(
+        f"The DPoP proof is refused: {words}",
+        headers={
+            "WWW-Authenticate": challenge("use_dpop_nonce", words),
+            "DPoP-Nonce": nonces.new(now=now),
+        },
+    )
+
+
 def too_many(verdict: Verdict) -> TooManyRequests:
     return TooManyRequests(
         f"The partner may make {verdict.limit} calls a minute", headers=headers(verdict)
     )
+
+
+def expires_in_s() -> int:
+    return int(TOKEN_LIFETIME / timedelta(seconds=1))
 
 
 async def tidy(session: Session, *, now: datetime) -> int:

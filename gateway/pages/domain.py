@@ -54,8 +54,8 @@ def session_hash(cookie: str) -> bytes:
     return sha256(cookie.encode()).digest()
 
 
-def content_security_policy(redirect_uri: str | None) -> str:
-    """Nothing but our own style sheet and our own forms.
+def content_security_policy(redirect_uri: str | None, *, script: bool = False) -> str:
+    """Nothing but our own style sheet and our own forms; our own `script` where a page has one.
 
     Browsers hold `form-action` against the redirect that answers a form as well, so the place
     where the customer is sent back to must be named.
@@ -64,16 +64,17 @@ def content_security_policy(redirect_uri: str | None) -> str:
     if redirect_uri:
         parts = urlsplit(redirect_uri)
         targets.append(f"{parts.scheme}://{parts.netloc}")
+    scripts = "script-src 'self'; " if script else ""
     return (
-        "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; "
+        f"default-src 'none'; {scripts}style-src 'self'; img-src 'self'; base-uri 'none'; "
         f"frame-ancestors 'none'; form-action {' '.join(targets)}"
     )
 
 
-def page_headers(redirect_uri: str | None) -> dict[str, str]:
-    """The headers of every page: not stored, not framed, no script, no address passed on."""
+def page_headers(redirect_uri: str | None, *, script: bool = False) -> dict[str, str]:
+    """The headers of every page: not stored, not framed, no strange script, no address told."""
     return {
-        "Content-Security-Policy": content_security_policy(redirect_uri),
+        "Content-Security-Policy": content_security_policy(redirect_uri, script=script),
         "X-Frame-Options": "DENY",
         "X-Content-Type-Options": "nosniff",
         "Referrer-Policy": "no-referrer",
@@ -167,6 +168,8 @@ class Page:
     status: int = 200
     redirect_uri: str | None = None
     cookie: str | None = None
+    #: Whether the page has a script of ours, without which it works too.
+    script: bool = False
 
 
 @dataclass(frozen=True, slots=True)

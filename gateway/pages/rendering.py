@@ -30,14 +30,7 @@ def respond(outcome: Outcome, *, browser: Browser, secure: bool) -> Response:
                 outcome.url, status_code=303, headers=page_headers(redirect_uri=None)
             )
         case Final():
-            words = texts(browser.lang)
-            values = {
-                "title": words[f"{outcome.name}_title"],
-                "text": words[f"{outcome.name}_text"],
-                "tone": "good" if outcome.name == "authorized" else "bad",
-                "back_url": outcome.back_url,
-            }
-            response = render(Page("final.html", values, outcome.status), lang=browser.lang)
+            response = render_final(outcome, lang=browser.lang)
         case Page():
             response = render(outcome, lang=browser.lang)
     cookie = None if isinstance(outcome, Final) else outcome.cookie
@@ -59,8 +52,21 @@ def render(page: Page, *, lang: Lang) -> HTMLResponse:
         t=texts(lang), lang=lang, other_lang="en" if lang == "zh" else "zh", **page.values
     )
     return HTMLResponse(
-        html, status_code=page.status, headers=page_headers(redirect_uri=page.redirect_uri)
+        html,
+        status_code=page.status,
+        headers=page_headers(redirect_uri=page.redirect_uri, script=page.script),
     )
+
+
+def render_final(outcome: Final, *, lang: Lang) -> HTMLResponse:
+    words = texts(lang)
+    values = {
+        "title": words[f"{outcome.name}_title"],
+        "text": words[f"{outcome.name}_text"],
+        "tone": "good" if outcome.name == "authorized" else "bad",
+        "back_url": outcome.back_url,
+    }
+    return render(Page("final.html", values, outcome.status), lang=lang)
 
 
 def cookie_name(*, secure: bool) -> str:

@@ -120,6 +120,38 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
     "account_missing": ("请选择付款账户。", "Choose the account to pay from."),
     "account_refused": ("不能使用此账户。", "This account cannot be used."),
     "session_ended": ("登录已超时，请重新登录。", "Your session has ended. Sign in again."),
+    "authorize_sign_in_title": ("登录以处理授权申请", "Sign in to see what is asked of you"),
+    "authorize_lead": (
+        "请求访问您在本行的信息或账户。请先登录通宝银行，再决定是否同意。",
+        "asks for access at your bank. Sign in to see for what, and to decide.",
+    ),
+    "cancel": ("取消并返回", "Cancel and go back"),
+    "authorize_title": ("确认授权", "Review what you allow"),
+    "authorize_decide_lead": ("申请获得以下授权：", "asks you to allow:"),
+    "organization": ("所属机构", "Organisation"),
+    "duration": ("有效期", "For how long"),
+    "until": ("至 {until}（{days} 天）", "Until {until} ({days} days)"),
+    "share_accounts": ("选择要共享的账户", "Choose the accounts to share"),
+    "authorize_no_account": (
+        "您没有可用于此授权的账户。您可以拒绝此申请。",
+        "You have no account that this can be about. You can refuse it.",
+    ),
+    "accounts_missing": ("请选择账户。", "Choose an account."),
+    "authorize_note": (
+        "您可随时在本行撤销此授权。密码与验证码只提供给银行。",
+        "You can revoke this at any time at your bank. Password and code go to the bank alone.",
+    ),
+    "passkey_sign_in": ("使用通行密钥登录", "Sign in with a passkey"),
+    "passkey_confirm": ("使用通行密钥确认", "Confirm with a passkey"),
+    "passkey_refused": (
+        "通行密钥未能验证，请重试或改用密码。",
+        "The passkey did not work. Try again, or use your password.",
+    ),
+    "authorize_error_title": ("无法打开此授权申请", "This request cannot be opened"),
+    "authorize_error_text": (
+        "链接不完整、已使用或已过期。请回到申请机构重新发起。",
+        "The link is incomplete, was used, or has expired. Go back to the app and start again.",
+    ),
     "landing_title": ("通宝开放银行接口", "Tongbao open banking gateway"),
     "landing_lead": (
         "合作机构由此以签名身份获取令牌，并在客户同意的范围内发起付款。",

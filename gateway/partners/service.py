@@ -10,6 +10,8 @@ from gateway.partners.domain import (
     check_keys,
     check_redirect_uri,
 )
+from gateway.registrations.repository import insert_client
+from gateway.registrations.service import first_client
 from shared.contracts.events.audit import StaffActed
 from shared.kit import outbox
 from shared.kit.database import Session
@@ -31,6 +33,7 @@ async def register_partner(
         if not stored.has_same_content(partner):
             raise Conflict("Another partner is registered under this id", field="partner_id")
         return stored
+    await insert_client(session, client=first_client(partner))
     await _tell(
         session,
         staff_id=staff_id,

@@ -4,10 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
+from uuid import UUID
 
-from joserfc.jwk import OKPKey
+from joserfc.jwk import ECKey, OKPKey, RSAKey
 
 from gateway.tokens.jose import (
+    Claims,
+    Key,
     PublicKey,
     Refused,
     import_public_key,
@@ -23,11 +26,16 @@ SIGNING_PERIOD: Final = timedelta(hours=24)
 KEEP_PERIOD: Final = SIGNING_PERIOD + 2 * TOKEN_LIFETIME
 
 
+#: What the bank signs in: access tokens in Ed25519, what clients verify as each of them chose.
+BANK_ALGORITHMS: Final = ("Ed25519", "PS256", "ES256")
+
+
 @dataclass(frozen=True, slots=True)
 class SigningKey:
     kid: str
-    key: OKPKey
+    key: Key
     created_at: datetime
+    algorithm: str = "Ed25519"
 
     def public(self) -> PublicKey:
         return import_public_key(self.jwk())
@@ -37,7 +45,7 @@ class SigningKey:
         return {
             **self.key.as_dict(private=False),
             "kid": self.kid,
-            "alg": "Ed25519",
+            "alg": self.algorithm,
             "use": "sig",
         }
 
@@ -51,12 +59,23 @@ class Grant:
     thumbprint: str
     token_id: str
     expires_at: datetime
+    #: The customer's grant that the token lives by; None where the client acts for itself.
+    grant_id: UUID | None = None
 
 
-def new_signing_key(*, now: datetime) -> SigningKey:
-    """A fresh Ed25519 key under its own thumbprint as `kid`, so that no two are named alike."""
-    key = OKPKey.generate_key("Ed25519")
-    return SigningKey(kid=key.thumbprint(), key=key, created_at=now)
+def new_signing_key(*, now: datetime, algorithm: str = "Ed25519") -> SigningKey:
+    """A fresh key under its own thumbprint as `kid`, so that no two are named alike.
+
+    An RSA key takes a tenth of a second and more: make it on another thread.
+    """
+    key: Key
+    if algorithm == "PS256":
+        key = RSAKey.generate_key(2048)
+    elif algorithm == "ES256":
+        key = ECKey.generate_key("P-256")
+    else:
+        key = OKPKey.generate_key("Ed25519")
+    return SigningKey(kid=key.thumbprint(), key=key, created_at=now, algorithm=algorithm)
 
 
 def signing_key(keys: Sequence[SigningKey], *, now: datetime) -> SigningKey | None:
@@ -74,11 +93,14 @@ def issue_token(
     thumbprint: str,
     token_id: str,
     now: datetime,
+    subject: str | None = None,
+    grant_id: UUID | None = None,
 ) -> str:
+    """`subject` is the customer as this partner knows them; without one the client itself."""
     issued = int(now.timestamp())
-    claims = {
+    claims: Claims = {
         "iss": issuer,
-        "sub": client_id,
+        "sub": subject or client_id,
         "aud": issuer,
         "client_id": client_id,
         "scope": " ".join(scopes),
@@ -87,6 +109,8 @@ def issue_token(
         "jti": token_id,
         "cnf": {"jkt": thumbprint},
     }
+    if grant_id is not None:
+        claims["grant_id"] = str(grant_id)
     return sign_compact({"typ": "at+jwt", "kid": key.kid}, claims, key=key.key)
 
 
@@ -115,4 +139,5 @@ def check_token(token: str, *, keys: Mapping[str, PublicKey], issuer: str, now: 
         thumbprint=str(claims["cnf"]["jkt"]),
         token_id=str(claims["jti"]),
         expires_at=datetime.fromtimestamp(expires, UTC),
+        grant_id=UUID(claims["grant_id"]) if "grant_id" in claims else None,
     )

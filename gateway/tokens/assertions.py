@@ -46,7 +46,7 @@ def verify_assertion(
     """Checks one assertion of `client_id` against its registered keys. Raises `Refused`."""
     compact = parse_compact(assertion)
     algorithm_of(compact.header)
-    _check_signature(compact, keys)
+    check_signature(compact, keys)
     claims = compact.claims
     if claims.get("iss") != client_id or claims.get("sub") != client_id:
         raise Refused("iss and sub must both be the client")
@@ -77,7 +77,8 @@ def import_key_set(jwks: Mapping[str, Any]) -> tuple[PublicKey, ...]:
     return tuple(keys)
 
 
-def _check_signature(compact: Compact, keys: Sequence[PublicKey]) -> None:
+def check_signature(compact: Compact, keys: Sequence[PublicKey]) -> None:
+    """Raises `Refused` unless one of `keys` signed; a `kid` in the header chooses among them."""
     kid = compact.header.get("kid")
     candidates = [key for key in keys if kid is None or key.kid is None or key.kid == kid]
     if not candidates:

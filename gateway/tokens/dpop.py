@@ -18,6 +18,7 @@ from gateway.tokens.jose import (
     parse_compact,
     verify_signature,
 )
+from gateway.tokens.nonces import Nonces
 from gateway.tokens.times import MAX_AGE_S, MAX_AHEAD_S, numeric_date
 
 _PORTS: Final = {"https": 443, "http": 80}
@@ -33,15 +34,28 @@ class Proof:
     jti: str
     #: Until when the `jti` must be remembered: later the proof is too old by itself.
     kept_until: datetime
+    #: Whether it carried a nonce of this server.
+    has_nonce: bool = False
+
+
+class NonceNeeded(Refused):
+    """The proof lacks a nonce of this server, or carries one that is too old or no nonce of ours."""
 
 
 def verify_proof(
-    headers: Sequence[str], *, method: str, url: str, access_token: str | None, now: datetime
+    headers: Sequence[str],
+    *,
+    method: str,
+    url: str,
+    access_token: str | None,
+    now: datetime,
+    nonces: Nonces | None = None,
 ) -> Proof:
     """Checks the `DPoP` headers of one request.
 
     `url` is the request's URL as the public sees it; `access_token` is the token that the
-    request presents, None at the token endpoint. Raises `Refused`.
+    request presents, None at the token endpoint. Raises `Refused`, and `NonceNeeded` where
+    `nonces` do not hold.
     """
     if len(headers) != 1:
         raise Refused("exactly one DPoP header is needed")
@@ -60,7 +74,13 @@ def verify_proof(
     jti = claims.get("jti")
     if not isinstance(jti, str) or not jti:
         raise Refused("jti is missing")
-    return Proof(thumbprint=thumbprint, jti=jti, kept_until=_kept_until(claims, now))
+    fresh_until = _fresh_until(claims, nonces, now)
+    return Proof(
+        thumbprint=thumbprint,
+        jti=jti,
+        kept_until=fresh_until or _kept_until(claims, now),
+        has_nonce=fresh_until is not None,
+    )
 
 
 def normalized(url: str) -> str:
@@ -96,6 +116,23 @@ def _check_token_hash(claims: Claims, access_token: str) -> None:
     expected = token_hash(access_token)
     if not isinstance(ath, str) or not compare_digest(ath.encode(), expected.encode()):
         raise Refused("ath does not belong to the access token")
+
+
+def _fresh_until(claims: Claims, nonces: Nonces | None, now: datetime) -> datetime | None:
+    """Until when the nonce is good; None where there is none and none is needed.
+
+    A nonce of ours says when it was given out by our own clock, so `iat` need not (RFC 9449,
+    11.1): a client whose clock is wrong gets through by it.
+    """
+    nonce = claims.get("nonce")
+    if nonces is None or (nonce is None and not nonces.required):
+        return None
+    if numeric_date(claims, "iat") is None:
+        raise Refused("iat is missing")
+    until = nonces.good_until(nonce, now=now)
+    if until is None:
+        raise NonceNeeded("a fresh nonce of this server is needed")
+    return until
 
 
 def _kept_until(claims: Claims, now: datetime) -> datetime:

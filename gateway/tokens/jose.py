@@ -26,6 +26,7 @@ _MEMBERS: Final = {"RSA": ("n", "e"), "EC": ("crv", "x", "y"), "OKP": ("crv", "x
 _PRIVATE_MEMBERS: Final = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
 
 Claims = dict[str, Any]
+Key = RSAKey | ECKey | OKPKey
 
 
 class Refused(Exception):
@@ -37,7 +38,7 @@ class PublicKey:
     """A key that may verify under `algorithms`; `thumbprint` is RFC 7638 with SHA-256."""
 
     kid: str | None
-    key: RSAKey | ECKey | OKPKey
+    key: Key
     algorithms: tuple[str, ...]
     thumbprint: str
 
@@ -126,13 +127,13 @@ def import_public_key(jwk: Mapping[str, Any]) -> PublicKey:
     return PublicKey(kid=kid, key=key, algorithms=algorithms, thumbprint=thumbprint)
 
 
-def sign_compact(header: Claims, claims: Claims, *, key: OKPKey) -> str:
-    """Signs with Ed25519, the one algorithm in which the bank itself signs."""
+def sign_compact(header: Claims, claims: Claims, *, key: Key, algorithm: str = "Ed25519") -> str:
+    """A compact JWS of `claims` under one of our algorithms."""
     signed = ".".join(
         encode_base64url(json.dumps(part, separators=(",", ":")).encode())
-        for part in ({"alg": "Ed25519", **header}, claims)
+        for part in ({"alg": algorithm, **header}, claims)
     )
-    signature = JWSRegistry.algorithms["Ed25519"].sign(signed.encode(), key)
+    signature = JWSRegistry.algorithms[algorithm].sign(signed.encode(), key)
     return f"{signed}.{encode_base64url(signature)}"
 
 
@@ -179,7 +180,7 @@ def _algorithms(kty: str, jwk: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=2_048)
-def _loaded(members: tuple[tuple[str, str], ...]) -> tuple[RSAKey | ECKey | OKPKey, str]:
+def _loaded(members: tuple[tuple[str, str], ...]) -> tuple[Key, str]:
     """The key of these members, and its thumbprint: a partner sends the same with each proof."""
     values = dict(members)
     _check_strength(values)
@@ -187,8 +188,8 @@ def _loaded(members: tuple[tuple[str, str], ...]) -> tuple[RSAKey | ECKey | OKPK
     return key, key.thumbprint()
 
 
-def _load(values: dict[str, str | list[str]]) -> RSAKey | ECKey | OKPKey:
-    key: RSAKey | ECKey | OKPKey
+def _load(values: dict[str, str | list[str]]) -> Key:
+    key: Key
     try:
         if values["kty"] == "RSA":
             key = RSAKey.import_key(values)

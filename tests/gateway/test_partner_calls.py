@@ -285,9 +285,16 @@ class TestOpenApi:
     async def test_describes_partners_routes_alone(self, outside):
         document = (await outside.get("/v1/openapi.json")).json()
         assert set(document["paths"]) == {
+            "/oauth2/par",
             "/oauth2/token",
+            "/oauth2/introspect",
+            "/oauth2/revoke",
+            "/oauth2/register",
+            "/oauth2/register/{client_id}",
             "/oauth2/jwks",
             "/.well-known/oauth-authorization-server",
+            "/.well-known/openid-configuration",
+            "/open-banking/v4.0/aisp/accounts",
             "/v1/payment-consents",
             "/v1/payment-consents/{consent_id}",
             "/v1/payment-consents/{consent_id}/revocation",
