@@ -41,9 +41,12 @@ class Record(BaseModel):
 
 
 class ModelFeature(Record):
+    """`codes` are the numbers that stand for words, where the input is one of some words."""
+
     name: str
     en: str
     zh: str
+    codes: dict[str, int] | None = None
 
 
 class Thresholds(Record):

@@ -74,7 +74,7 @@ def to_onnx(model: Additive, *, name: str) -> bytes:
         n_targets=model.width,
         post_transform="NONE",
         aggregate_function="SUM",
-        **_nodes(model),
+        **tree_attributes(model.classifier),
     )
     nodes = [
         ensemble,
@@ -105,13 +105,17 @@ def to_onnx(model: Additive, *, name: str) -> bytes:
     return bytes(proto.SerializeToString(deterministic=True))
 
 
-def _nodes(model: Additive) -> dict[str, Any]:
-    """The attributes of all trees; a leaf adds its value to the target of its tree's input."""
+def tree_attributes(
+    classifier: HistGradientBoostingClassifier, *, by_input: bool = True, scale: float = 1.0
+) -> dict[str, Any]:
+    """The attributes of all trees; a leaf adds its value times `scale` to the target of its tree's
+    input, or where trees have many inputs, not `by_input`, to the only target.
+    """
     found: dict[str, list[Any]] = {name: [] for name in _ATTRIBUTES}
-    for tree, [predictor] in enumerate(model.classifier._predictors):  # noqa: SLF001
+    for tree, [predictor] in enumerate(classifier._predictors):  # noqa: SLF001
         nodes = predictor.nodes
         # a tree without a split is a leaf: it belongs to no input, so any may have it
-        target = int(nodes["feature_idx"][0])
+        target = int(nodes["feature_idx"][0]) if by_input else 0
         for place, node in enumerate(nodes):
             is_leaf = bool(node["is_leaf"])
             found["nodes_treeids"].append(tree)
@@ -127,7 +131,7 @@ def _nodes(model: Additive) -> dict[str, Any]:
                 found["target_treeids"].append(tree)
                 found["target_nodeids"].append(place)
                 found["target_ids"].append(target)
-                found["target_weights"].append(float(node["value"]))
+                found["target_weights"].append(float(node["value"]) * scale)
     return found
 
 
