@@ -25,13 +25,16 @@ setup = @for python in $(PYTHON) python3.14 python3.13 python3.12 python3.11; do
 	exit 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo reset bank kafka kafka-stop verify bench chaos test check contracts lock clean bank-environment training-environment dev-environment
+.PHONY: help demo sandbox reset bank kafka kafka-stop verify bench chaos test check contracts lock clean bank-environment training-environment dev-environment
 
 help: ## List every target
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: bank-environment ## Start the bank and play its main job [PORT= BOOK= SEED= CUSTOMERS= ONCE=1 ROLES=split BUS=kafka]
 	@$(RUN) -m deploy.local
+
+sandbox: bank-environment ## Start the bank for outside clients; writes .run/sandbox.json [REDIRECT_URIS= PUBLIC_URL= PORT= SIGNED_REQUESTS=1 DPOP_NONCE=required]
+	@REDIRECT_URIS='$(REDIRECT_URIS)' PUBLIC_URL='$(PUBLIC_URL)' SIGNED_REQUESTS='$(SIGNED_REQUESTS)' DPOP_NONCE='$(DPOP_NONCE)' $(RUN) -m deploy.sandbox
 
 reset: bank-environment ## Remove the bank of this folder with all its data; the next demo starts anew
 	@$(RUN) -m deploy.local reset

@@ -65,7 +65,7 @@ def run(options: Options) -> int:
             as_expected = False
         if not options.once:
             say("the bank stays up; Ctrl-C ends it")
-            _stay()
+            stay()
     return 0 if as_expected else 1
 
 
@@ -77,7 +77,7 @@ def say(words: str) -> None:
         return
 
 
-def _stay() -> None:
+def stay() -> None:
     """Until somebody ends it, which is how a bank that stays up ends well."""
     with contextlib.suppress(KeyboardInterrupt):
         threading.Event().wait()

@@ -40,6 +40,7 @@ def environment_of(
     }
     if service.name == "gateway":
         own["PUBLIC_URL"] = url_of("gateway", port=options.port)
+        own |= options.gateway
     if service.name == "risk":
         own["SNAPSHOT_DIR"] = str(options.run_dir / "snapshots")
         own["SOURCE_URLS"] = json.dumps(asks_at(options.port))

@@ -34,6 +34,8 @@ class Options:
     bus: str | None = None
     #: The settings of a Kafka that is there already; without them the bank starts its own.
     kafka: Mapping[str, str] = field(default_factory=dict)
+    #: Settings of the gateway alone, by their names: what `make sandbox` adds.
+    gateway: Mapping[str, str] = field(default_factory=dict)
 
 
 def read_options(environment: Mapping[str, str]) -> Options:
