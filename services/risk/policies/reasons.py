@@ -53,6 +53,26 @@ REASONS: Mapping[str, tuple[str, str]] = {
         "近期付款方式与您的习惯不同,我们正在核实。",
         "Your latest payments follow an unusual pattern; we are checking this one.",
     ),
+    "payee_collects": (
+        "短期内有多人向该收款人付款,我们正在核实,谨防诈骗。",
+        "Many people paid this payee lately; a person checks this payment first.",
+    ),
+    "payees_many": (
+        "近期付款的收款人较多,我们正在核实。",
+        "You paid many payees lately; a person checks this payment first.",
+    ),
+    "amount_split": (
+        "近期付款总额较大,我们正在核实。",
+        "Your payments add up to a large amount lately; a person checks this one first.",
+    ),
+    "device_crowded": (
+        "多位客户使用了同一设备付款,我们正在核实。",
+        "Several customers paid from this device; a person checks this payment first.",
+    ),
+    "device_new": (
+        "这是新设备向新收款人的付款,我们正在核实是否为本人操作。",
+        "A new device pays a new payee; a person checks that it is you.",
+    ),
     RULE_FAILED: (
         "该笔业务正在由人工核实。",
         "A person is checking this request.",

@@ -50,13 +50,18 @@ class TestRule:
         assert ruling.outcome is Outcome.REVIEW
         assert set(ruling.degraded) == {
             f"rule_failed.{name}"
-            for name in ("night_new_payee", "payment_burst", "small_then_large")
+            for name in (
+                "night_new_payee",
+                "payment_burst",
+                "small_then_large",
+                "payee_collects",
+                "payees_many",
+            )
         }
 
     @pytest.mark.parametrize("value", [1e300, float("inf"), {"a": 1}, object(), [1]])
     def test_survives_a_fact_that_is_no_fact(self, value: object):
-        features = {"customer_count_10m": value, "payee_new": 0, "customer_small_1h": 0}
-        given = facts(value_minor=20_000_000) | {"features": features}
+        given = facts(value_minor=20_000_000, features={"customer_count_10m": value})
         ruling = seeds.seed_program("payment").ruling(given)
         assert ruling.outcome is Outcome.REVIEW
         assert ruling.degraded == ("rule_failed.payment_burst",)
