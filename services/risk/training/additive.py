@@ -6,6 +6,7 @@ target for each input: the shares cost no more than the score (Lou, Caruana, Geh
 same values as TreeSHAP's).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,14 +41,20 @@ def fit(
     features: NDArray[np.float32],
     truth: NDArray[np.bool_],
     *,
+    directions: Sequence[int] | None = None,
     rounds: int = 250,
     learning_rate: float = 0.06,
     leaves: int = 5,
     least: int = 60,
 ) -> Additive:
-    """Fitted on one thread; the same rows give the same trees."""
+    """Fitted on one thread; the same rows give the same trees.
+
+    `directions` has for each input 1 where the score may only rise with it, -1 where it may only
+    fall, else 0.
+    """
     classifier = HistGradientBoostingClassifier(
         interaction_cst="no_interactions",
+        monotonic_cst=None if directions is None else list(directions),
         learning_rate=learning_rate,
         max_iter=rounds,
         max_leaf_nodes=leaves,

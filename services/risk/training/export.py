@@ -96,10 +96,7 @@ def check_parity(
     Real rows are drawn with the seed; a third of their copies lose values, a third get extremes.
     """
     rows = parity_rows(features, seed=seed)
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.inter_op_num_threads = 1
-    session = ort.InferenceSession(onnx, options, providers=["CPUExecutionProvider"])
+    session = _session(onnx)
     distance = np.abs(_run(session, rows) - model.score(rows))
     worst = float(distance.max())
     # negated, so that a distance that is not a number fails too
@@ -107,6 +104,18 @@ def check_parity(
         place = int(np.nanargmax(distance))
         raise ParityBroken(f"scores differ by {worst:.3g} in row {rows[place].tolist()}")
     return Exported(session=session, worst=worst, rows=len(rows))
+
+
+def run_alone(onnx: bytes, features: NDArray[np.float32]) -> NDArray[np.float64]:
+    """The probabilities of an (n, features) array by the file alone, on one thread."""
+    return _run(_session(onnx), features)
+
+
+def _session(onnx: bytes) -> ort.InferenceSession:
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    return ort.InferenceSession(onnx, options, providers=["CPUExecutionProvider"])
 
 
 def parity_rows(features: NDArray[np.float32], *, seed: int) -> NDArray[np.float32]:

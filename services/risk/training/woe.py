@@ -10,7 +10,7 @@ The weight of evidence of a bin is the log of its share of the bad over its shar
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,8 @@ Truth = NDArray[np.bool_]
 Column = NDArray[np.float64] | NDArray[np.str_]
 
 FINE = 20
+#: Significant digits of an edge among many values: people read it.
+DIGITS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,8 @@ class Binning:
     least_share: float = 0.05
     least_z: float = 1.0
     usual: float = 10.0
+    #: Of a characteristic whose risk may only rise (1) or fall (-1) with its value.
+    directions: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +88,8 @@ def binned(name: str, values: Column, truth: Truth, how: Binning) -> Bins:
     places = np.searchsorted(edges, numbers[known], side="right")
     rows = np.bincount(places, minlength=len(edges) + 1)
     bad = np.bincount(places[truth[known]], minlength=len(edges) + 1)
-    starts = _joined(rows, bad, how, least=how.least_share * len(truth))
+    sign = how.directions.get(name, 0)
+    starts = _joined(rows, bad, how, least=how.least_share * len(truth), sign=sign)
     kept = [float(edges[start - 1]) for start in starts[1:]]
     return _with_woe(Bins(name, tuple(kept), (), *_NOTHING), numbers, truth, how)
 
@@ -95,7 +100,7 @@ def _of_words(name: str, values: Column, truth: Truth, how: Binning) -> Bins:
     bad = np.bincount(places[truth], minlength=len(words))
     usual = float(truth.mean())
     order = np.argsort((bad + how.usual * usual) / (rows + how.usual), kind="stable")
-    starts = _joined(rows[order], bad[order], how, least=how.least_share * len(truth))
+    starts = _joined(rows[order], bad[order], how, least=how.least_share * len(truth), sign=1)
     ends = [*starts[1:], len(words)]
     groups = tuple(
         tuple(str(words[place]) for place in order[start:end])
@@ -120,15 +125,12 @@ def _with_woe(bins: Bins, values: Column, truth: Truth, how: Binning) -> Bins:
 
 
 def _fine_edges(values: Floats) -> Floats:
-    """Between two neighbouring values each, about halfway."""
+    """Of few values each apart from the next; of many, rounded quantiles."""
     distinct = np.unique(values)
-    if len(distinct) <= FINE:
-        places = np.arange(1, len(distinct))
-    else:
+    if len(distinct) > FINE:
         starts = np.quantile(values, np.arange(1, FINE) / FINE, method="higher")
-        places = np.unique(np.searchsorted(distinct, starts))
-        places = places[places > 0]
-    pairs = zip(distinct[places - 1].tolist(), distinct[places].tolist(), strict=True)
+        return np.unique([float(f"{start:.{DIGITS}g}") for start in starts])
+    pairs = zip(distinct[:-1].tolist(), distinct[1:].tolist(), strict=True)
     return np.array([_between(low, high) for low, high in pairs])
 
 
@@ -143,12 +145,17 @@ def _between(low: float, high: float) -> float:
 
 
 def _joined(
-    rows: NDArray[np.int64], bad: NDArray[np.int64], how: Binning, *, least: float
+    rows: NDArray[np.int64],
+    bad: NDArray[np.int64],
+    how: Binning,
+    *,
+    least: float,
+    sign: int,
 ) -> list[int]:
     """The first fine bin of each bin, after pooling and joining."""
-    risers = _pooled(rows, bad)
-    fallers = _pooled(rows, rows - bad)
-    starts = max((risers, fallers), key=lambda found: _spread(rows, bad, found))
+    ways = [bad] * (sign >= 0) + [rows - bad] * (sign <= 0)
+    pools = [_pooled(rows, events) for events in ways]
+    starts = max(pools, key=lambda found: _spread(rows, bad, found))
     while len(starts) > 1:
         sums, bads = _sums(rows, starts), _sums(bad, starts)
         small = np.minimum(sums[:-1], sums[1:]) < least

@@ -201,7 +201,7 @@ def _honest_day(town: _Town, day: int) -> None:
         elif chance < 0.18:
             _family(town, day)
             continue
-        elif chance < 0.21:
+        elif chance < 0.20:
             _impatient(town, day)
             continue
         town.apply(day, "honest", **known)
@@ -280,10 +280,10 @@ def _mules(town: _Town, day: int) -> None:
 
 
 def _again(town: _Town) -> None:
-    """One in ten of the malicious tries once more, as somebody does who was turned down."""
+    """One in eight of the malicious tries again, up to three times: by machine that costs nothing."""
     draw = town.random
-    for one in [one for one in town.made if one.kind != "honest"]:
-        if draw.random() < 0.1:
+    for one in [one for one in town.made if one.kind != "honest" and draw.random() < 1 / 8]:
+        for _ in range(draw.randint(1, 3)):
             later = int(draw.uniform(0.01, 6) * DAY_MS)
             town.made.append(replace(one, at_ms=min(one.at_ms + later, DAYS * DAY_MS - 1)))
 
