@@ -12,23 +12,26 @@ import hashlib
 import json
 import os
 import struct
-from array import array
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from pathlib import Path
 
-from services.risk.features.measuring import ENTITIES, CustomerWindow, Windows
-from services.risk.rings.domain import Rings
-from services.risk.windows import Window, mark_of, order_of
+import numpy as np
 
-FORMAT = 3
+from services.risk.features import blocks
+from services.risk.features.compiling import Block
+from services.risk.features.measuring import CUSTOMERS, ENTITIES, Windows
+from services.risk.rings.domain import Rings
+from services.risk.windows import Layout
+
+FORMAT = 4
 #: Keys that are written between two looks at what else there is to do.
 SLICE = 250
 
 Offsets = Mapping[tuple[str, int], int]
 """The next record to read, by topic and partition."""
 
-_HEAD = struct.Struct("<HqQQQBIH")
-_PAYEE = struct.Struct("<HqQ")
+#: How many bytes a key has, its window and its payees.
+_SIZES = struct.Struct("<HII")
 _COUNT = struct.Struct("<I")
 _DIGEST_BYTES = 32
 
@@ -65,11 +68,12 @@ def written(
                 file.write(content)
 
             put(head.encode() + b"\n")
-            for kept in windows.kept:
+            for kept, layout in zip(windows.kept, windows.layouts, strict=True):
+                payees = windows.payees if kept is windows.kept[CUSTOMERS] else {}
                 keys = list(kept)
                 for start in range(0, len(keys), SLICE):
-                    found = [(key, kept.get(key)) for key in keys[start : start + SLICE]]
-                    rows = [_packed(key, window) for key, window in found if window is not None]
+                    found = [key for key in keys[start : start + SLICE] if key in kept]
+                    rows = [_packed(key, kept[key], layout, payees.get(key)) for key in found]
                     put(_COUNT.pack(len(rows)) + b"".join(rows))
                     done += len(rows)
                     yield done
@@ -114,42 +118,38 @@ def read(path: Path, windows: Windows, rings: Rings, *, bus: str) -> dict[tuple[
     return offsets
 
 
-def _packed(key: str, window: Window) -> bytes:
-    name = key.encode()
-    first = window.first
-    payees = window.payees if isinstance(window, CustomerWindow) else {}
-    head = _HEAD.pack(
-        len(name),
-        0 if first is None else first >> 64,
-        0 if first is None else first & (2**64 - 1),
-        window.total,
-        window.small,
-        first is not None,
-        len(window.times),
-        len(payees),
-    )
-    parts = [head, name, window.times.tobytes(), window.facts.tobytes()]
-    for payee, order in payees.items():
-        word = payee.encode()
-        parts += [_PAYEE.pack(len(word), order >> 64, order & (2**64 - 1)), word]
-    return b"".join(parts)
+def _packed(key: str, block: Block, layout: Layout, payees: Block | None) -> bytes:
+    name, window = key.encode(), blocks.packed(block, layout)
+    told = b"" if payees is None else blocks.packed_payees(payees)
+    return _SIZES.pack(len(name), len(window), len(told)) + name + window + told
 
 
 def _filled(windows: Windows, content: bytes, at: int) -> int:
     """Where the rings begin."""
-    for place, (kept, layout) in enumerate(zip(windows.kept, windows.layouts, strict=True)):
-        kind = CustomerWindow if ENTITIES[place] == "customer" else Window
+    for kept, layout in zip(windows.kept, windows.layouts, strict=True):
         while True:
             (count,) = _COUNT.unpack_from(content, at)
             at += _COUNT.size
             if not count:
                 break
             for _ in range(count):
-                window = kind(layout)
-                key, at = _unpacked(window, content, at)
-                window.mark = mark_of(key)
-                kept[key] = window
+                sizes = _SIZES.unpack_from(content, at)
+                at += _SIZES.size
+                name, window, told = _parts(content, at, sizes)
+                at += sum(sizes)
+                key = name.decode()
+                kept[key] = blocks.unpacked(np.frombuffer(window, dtype=np.int64), layout)
+                if kept is windows.kept[CUSTOMERS]:
+                    found = np.frombuffer(told, dtype=np.int64)
+                    windows.payees[key] = blocks.unpacked_payees(found)
     return at
+
+
+def _parts(content: bytes, at: int, sizes: Iterable[int]) -> Iterator[bytes]:
+    """As many bytes from `at` on as each size says."""
+    for size in sizes:
+        yield content[at : at + size]
+        at += size
 
 
 def _linked(rings: Rings, content: bytes, at: int) -> None:
@@ -167,25 +167,3 @@ def _linked(rings: Rings, content: bytes, at: int) -> None:
                     named, cause, until_ms = told
                     node = named if isinstance(named, str) else (named[0], named[1])
                     rings.flag(node, cause=cause, is_fraud=True, until_ms=until_ms)
-
-
-def _unpacked(window: Window, content: bytes, at: int) -> tuple[str, int]:
-    """Fills the window from the bytes at `at`; its key and where the next one begins."""
-    length, ms, mark, total, small, has_first, entries, payees = _HEAD.unpack_from(content, at)
-    at += _HEAD.size
-    key = content[at : at + length].decode()
-    at += length
-    window.first = order_of(ms, mark) if has_first else None
-    window.total, window.small = total, small
-    end = at + 8 * entries
-    window.times = array("q", content[at:end])
-    at, end = end, end + 8 * entries * window.layout.stride
-    window.facts = array("Q", content[at:end])
-    at = end
-    for _ in range(payees):
-        length, ms, mark = _PAYEE.unpack_from(content, at)
-        at += _PAYEE.size
-        if isinstance(window, CustomerWindow):
-            window.payees[content[at : at + length].decode()] = order_of(ms, mark)
-        at += length
-    return key, at

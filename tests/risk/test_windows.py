@@ -2,8 +2,9 @@
 
 import math
 from fractions import Fraction
+from random import Random
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.risk.features import (
@@ -14,17 +15,7 @@ from services.risk.features import (
     Windows,
 )
 from services.risk.features.definitions import FIELDS, MEASURES, RING, SPANS, SPANS_MS, Measure
-from services.risk.features.measuring import CustomerWindow
-from services.risk.windows import (
-    DAY_MS,
-    HOT,
-    Layout,
-    Limits,
-    SeenPayment,
-    Window,
-    mark_of,
-    order_of,
-)
+from services.risk.windows import DAY_MS, Limits, SeenPayment, mark_of
 
 NOON_MS = 1_767_240_000_000
 NO_LATENESS_LIMIT = Limits(lateness_ms=400 * DAY_MS)
@@ -78,8 +69,8 @@ def _close(found: float, expected: float) -> bool:
     return math.isclose(found, expected, rel_tol=1e-12, abs_tol=1e-12)
 
 
-def place(payment: SeenPayment) -> int:
-    return order_of(payment.at_ms, mark_of(payment.payment_id))
+def place(payment: SeenPayment) -> tuple[int, int]:
+    return payment.at_ms, mark_of(payment.payment_id)
 
 
 def one(row: Measure, payment: SeenPayment, past: list[SeenPayment]) -> float:
@@ -216,35 +207,37 @@ class TestWindows:
     @given(arrivals=histories(max_size=40))
     def test_past_their_cap_count_the_newest_entries(self, arrivals: list[SeenPayment]) -> None:
         cap = 5
-        window = Window(Layout(cap, 400 * DAY_MS, counts_small=False, others=()))
+        windows = Windows(Limits(entries=cap, lateness_ms=400 * DAY_MS))
         for entry in arrivals:
-            mark = mark_of(entry.payment_id)
-            window.add(entry.at_ms, mark, entry.value_minor or 0, False, ())
-        kept = sorted({place(entry): entry for entry in arrivals}.items())[-cap:]
-        assert len(window) <= cap
-        start, end = window.span(NOON_MS + 400 * DAY_MS, 800 * DAY_MS)
-        assert end - start == len(kept)
-        assert window.paid(start, end) == sum(entry.value_minor or 0 for _, entry in kept)
+            windows.observe(entry)
+        mine = {place(entry): entry for entry in arrivals if entry.customer_id == "c1"}
+        kept = [entry for _, entry in sorted(mine.items())][-cap:]
+        assert windows.held("customer", "c1") == (len(kept) or None)
+        if kept and kept[0].at_ms > kept[-1].at_ms - MEAN_SPAN_MS:
+            found = windows.measure(kept[-1])
+            assert found["customer_count_30d"] == len(kept)
+            paid = sum(one.value_minor or 0 for one in kept)
+            assert _close(found["customer_sum_minor_30d"], paid)
 
-    @given(data=st.data())
-    def test_of_a_crowded_key_count_distinct_values_as_a_look_at_each_would(
-        self, data: st.DataObject
+    @settings(max_examples=10)
+    @given(draw=st.randoms(use_true_random=False), entries=st.sampled_from([3, 64, 500]))
+    def test_of_a_crowded_key_count_what_a_look_at_each_entry_would(
+        self, draw: Random, entries: int
     ) -> None:
-        layout = Layout(HOT + 20, 2 * DAY_MS, counts_small=False, others=("customer",))
-        window, seen = Window(layout), list[tuple[int, int, int]]()
-        draw = data.draw(st.randoms(use_true_random=False))
-        at = NOON_MS
-        for number in range(HOT * 4):
+        windows, at = Windows(Limits(entries=entries)), NOON_MS
+        seen: list[tuple[int, int, str, int]] = []
+        for number in range(entries * 2):
             at += draw.choice([0, 1, 60_000, HOUR_MS])
-            made, who = at - draw.choice([0, 0, 0, HOUR_MS]), draw.randrange(9)
-            window.add(made, number + 1, 1, False, (who,))
-            seen = sorted([*seen, (made, number + 1, who)])
-            seen = [e for e in seen if e[0] > seen[-1][0] - layout.horizon_ms][-layout.size :]
-            for span in (HOUR_MS, DAY_MS):
-                until = draw.choice([window.times[-1], at - HOUR_MS])
-                start, end = window.span(until, span)
-                naive = {who for t, _, who in seen if until - span < t <= until} - {0}
-                assert window.distinct(2, start, end, span) == len(naive)
+            made, who = at - draw.choice([0, 0, 0, HOUR_MS, 30 * HOUR_MS]), f"c{draw.randrange(9)}"
+            paid = SeenPayment(f"p{number}", who, who, "shop", draw.randrange(10**9), made)
+            found = windows.measure(paid)
+            seen = sorted([*seen, (*place(paid), who, paid.value_minor or 0)])
+            seen = [one for one in seen if one[0] > seen[-1][0] - 8 * DAY_MS][-entries:]
+            for span, name in ((DAY_MS, "payee_fan_in_24h"), (7 * DAY_MS, "payee_customers_7d")):
+                within = [one for one in seen if made - span < one[0] <= made]
+                assert found[name] == len({one[2] for one in within})
+            assert found["payee_sum_minor_7d"] == sum(one[3] for one in within)
+        assert windows.held("payee", "shop") == len(seen)
 
     @given(arrivals=histories(), data=st.data())
     def test_take_what_is_late_by_no_more_than_their_lateness(
@@ -270,11 +263,8 @@ class TestWindows:
         windows = Windows(Limits(lateness_ms=DAY_MS))
         for day in range(200):
             windows.observe(SeenPayment(f"p{day}", "c1", "a1", "x", 1, NOON_MS + day * DAY_MS))
-        customer, account = windows.window("customer", "c1"), windows.window("account", "a1")
-        assert customer is not None
-        assert len(customer) == MEAN_SPAN_MS // DAY_MS + 1
-        assert account is not None
-        assert len(account) == 8
+        assert windows.held("customer", "c1") == MEAN_SPAN_MS // DAY_MS + 1
+        assert windows.held("account", "a1") == 8
 
     def test_remember_a_payee_longer_than_any_window(self) -> None:
         windows = Windows()
@@ -293,13 +283,13 @@ class TestWindows:
             "account": 3,
             "payee": 3,
         }
+        assert [windows.held("customer", f"c{i}") for i in (2, 3, 5)] == [None, 1, 1]
         for i in range(5):
             windows.observe(SeenPayment(f"q{i}", "c5", "a5", f"x{i}", 1, NOON_MS + i))
-        fifth = windows.window("customer", "c5")
-        assert isinstance(fifth, CustomerWindow)
-        assert len(fifth.payees) == 2
-        assert windows.window("customer", "c3") is not None
-        assert windows.window("customer", "c2") is None
+        # of the payees the one that was not paid for longest is a stranger again
+        for payee, is_new in (("x4", 0), ("x3", 0), ("x1", 1)):
+            again = SeenPayment(f"again-{payee}", "c5", "a5", payee, 1, NOON_MS + 9)
+            assert windows.measure(again)["payee_new"] == is_new
 
     def test_give_finite_or_missing_values_to_a_payment_too_late_for_them(self) -> None:
         windows = Windows(Limits(entries=2))

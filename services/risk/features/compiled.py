@@ -1,102 +1,400 @@
-"""Writes out, for one kind of window, the reading of all its rows, and compiles it.
+"""Counts a payment into the windows of its entities and measures it there, in one compiled call.
 
-A decision waits for these readings. As loops over spans and rows they took twice the time that
-the same steps take where each stands as a plain statement of its own; so the statements are made
-from the table, once, at the start.
+A window is a block of 64-bit numbers: a head, then a row for each of its payments in the order of
+time and mark. The rows lie together, from the head's `START` on; behind them there is always room
+for one more, for which the caller makes a larger block when a call asks for it.
+
+What follows from the table of definitions comes in as arrays, and every number and function that
+is compiled stands here: what numba keeps of them notices a change of this file alone.
 """
 
 import math
-from bisect import bisect_right
-from collections.abc import Callable, Iterator, Sequence
-from functools import cache
+from typing import Final, TypeAlias
 
-from services.risk.features.definitions import MEASURES, SECOND_MS, SPANS, SPANS_MS, Entity, Measure
-from services.risk.windows import HOT, MASK, Layout, Window
+from services.risk.features.compiling import Block, Table, Values, entry, inner
 
-Reading = Callable[[dict[str, float], Window, int, int], None]
-"""Puts an entity's values into the dict, for a payment at that time with that mark."""
+# The words of a head: the mark of the key; how many rows there are, and where they begin; what
+# they come to since the first of all, and how many were small; the first payment ever seen.
+KEY_MARK, COUNT, START, TOTAL, SMALL, FIRST_MS, FIRST_MARK, HEAD = range(8)
 
+# The words of a row: when, which payment, and what all before it came to; then, where its kind
+# counts them, how many before it were small; then the marks of what is counted distinct.
+AT, MARK, BEFORE, MORE = range(4)
 
-def rows_of(entity: Entity, *kinds: str) -> list[Measure]:
-    """The rows of the table for an entity; with `kinds` those alone."""
-    return [row for row in MEASURES if row.entity == entity and (not kinds or row.kind in kinds)]
+# A customer's payees: how many, then of each its mark and its first payment, the last one paid
+# at the end.
+PAYEES, PAYEE = 1, 3
 
+# The columns of the table of layouts, a line for each kind of entity. From `OTHERS` on: which
+# entities a row holds the marks of.
+STRIDE, SIZE, HORIZON, HAS_SMALL, OTHERS = range(5)
+CUSTOMER, _, PAYEE_ENTITY, _, _, _, ENTITIES = range(7)
 
-@cache
-def reading(entity: Entity, layout: Layout) -> Reading:
-    """The compiled function for the windows of this entity; their layout is the table's."""
-    spans = [SPANS_MS[span] for span in SPANS[entity]]
-    lines = [
-        *_newest(layout.stride, counts_small=layout.counts_small),
-        *_spans(spans, layout.stride),
-        *_earlier(len(spans) - 1, layout.stride),
-    ]
-    puts: list[str] = []
-    for row in rows_of(entity):
-        place = spans.index(row.span_ms) if row.span_ms else len(spans) - 1
-        if row.kind == "distinct":
-            lines += _distinct(row, place, layout)
-        puts.append(f"values[{row.name!r}] = {_value(row, place, layout.stride)}")
-    source = "\n    ".join(["def read(values, window, at_ms, mark):", *lines, *puts])
-    names = {"bisect_right": bisect_right, "log1p": math.log1p, "nan": math.nan}
-    # the source is this module's own: nothing of it comes from outside
-    exec(compile(source, f"<reading of {entity}>", "exec"), names)  # noqa: S102
-    return names["read"]  # type: ignore[return-value]
+# The columns of the table of measures, whose lines go by entity, the longest span first.
+# `COLUMN` is the place of what is counted distinct in a row, `PLACE` that of the value.
+KIND, SPAN, COLUMN, PLACE = range(4)
+KINDS = ("count", "sum", "sum_log", "mean", "small", "distinct", "since", "since_log", "age")
+OF_COUNT, OF_SUM, OF_SUM_LOG, _, OF_SMALL, OF_DISTINCT, OF_SINCE, _, OF_AGE = range(9)
 
+# A payment as numbers: when, which, its value in fen or NO_VALUE, and 1 for a small one.
+Numbers: TypeAlias = tuple[int, int, int, int]
+Blocks: TypeAlias = tuple[Block, ...]
+"""The windows of a payment's entities, a bare head for one that it has not; then the payees."""
 
-def _newest(stride: int, *, counts_small: bool) -> Iterator[str]:
-    """`end` is behind the last entry that is not later than the payment, which often is all."""
-    yield "times, facts = window.times, window.facts"
-    yield "end = len(times)"
-    yield "is_newest = times[-1] <= at_ms"
-    yield "if is_newest:"
-    yield "    total, small = window.total, window.small"
-    yield "else:"
-    yield "    end = bisect_right(times, at_ms)"
-    yield f"    total = facts[end * {stride}]"
-    if counts_small:
-        yield f"    small = facts[end * {stride} + 2]"
+# The value of a payment in a currency without a reference rate: counted, and adds nothing; the
+# first payment of a key without one; and the bit of an answer for the payees, above the entities'.
+NO_VALUE, NEVER, FULL_PAYEES = -1, 2**63 - 1, 1 << ENTITIES
+
+_SECOND_MS: Final = 1_000
+_HOUR_MS: Final = 3_600_000
+_DAY_MS: Final = 24 * _HOUR_MS
+_WEEK_MS: Final = 7 * _DAY_MS
+_MONTH_MS: Final = 30 * _DAY_MS
+#: The bank's own clock, UTC+8.
+_LOCAL_OFFSET_MS: Final = 8 * _HOUR_MS
 
 
-def _spans(spans: Sequence[int], stride: int) -> Iterator[str]:
-    """For the span `i`: its first entry `start_i` and the sum `paid_i`, the longest one first."""
-    before = "0"
-    for i in reversed(range(len(spans))):
-        yield f"start_{i} = bisect_right(times, at_ms - {spans[i]}, {before}, end)"
-        yield f"paid_{i} = (total - facts[start_{i} * {stride}]) & {MASK} if start_{i} < end else 0"
-        before = f"start_{i}"
+@inner
+def _row(block: Block, layout: Table, i: int) -> int:
+    """Where the row `i` begins."""
+    found: int = HEAD + (block[START] + i) * layout[STRIDE]
+    return found
 
 
-def _earlier(longest: int, stride: int) -> Iterator[str]:
-    """The entry before the payment's own, and the first that there ever was."""
-    yield f"count = end - start_{longest}"
-    yield "place = end - 1"
-    yield f"if place >= 0 and facts[place * {stride} + 1] == mark:"
-    yield "    place -= 1"
-    yield f"since_ms = at_ms - times[place] if place >= start_{longest} else None"
-    yield "first_ms = at_ms if window.first is None else window.first >> 64"
+@inner
+def _end(block: Block, layout: Table, until_ms: int, low: int, high: int) -> int:
+    """The first of the rows [low, high) that is later than `until_ms`; `high` where none is."""
+    stride = layout[STRIDE]
+    first = _row(block, layout, 0) + AT
+    while low < high:
+        middle = (low + high) // 2
+        if block[first + middle * stride] <= until_ms:
+            low = middle + 1
+        else:
+            high = middle
+    return low
 
 
-def _distinct(row: Measure, i: int, layout: Layout) -> Iterator[str]:
-    column, stride, name = layout.column(str(row.field)), layout.stride, f"distinct_{row.name}"
-    yield f"if is_newest and end > {HOT}:"
-    yield f"    {name} = window.distinct({column}, start_{i}, end, {row.span_ms})"
-    yield "else:"
-    yield f"    seen = set(facts[start_{i} * {stride} + {column} : end * {stride} : {stride}])"
-    yield f"    {name} = len(seen) - (0 in seen)"
+@inner
+def _place(block: Block, layout: Table, at_ms: int, mark: int) -> tuple[int, bool]:
+    """Where the payment belongs, by time and mark, and whether it is there."""
+    count = block[COUNT]
+    place = _end(block, layout, at_ms - 1, 0, count)
+    while place < count:
+        at = _row(block, layout, place)
+        if block[at + AT] != at_ms or block[at + MARK] > mark:
+            break
+        if block[at + MARK] == mark:
+            return place, True
+        place += 1
+    return place, False
 
 
-def _value(row: Measure, i: int, stride: int) -> str:
-    """The expression for a row over the span `i`; means are rounded half up."""
-    if row.kind == "distinct":
-        return f"distinct_{row.name}"
-    return {
-        "count": f"end - start_{i}",
-        "small": f"small - facts[start_{i} * {stride} + 2] if start_{i} < end else 0",
-        "sum": f"paid_{i}",
-        "sum_log": f"log1p(paid_{i} / 100)",
-        "mean": f"(2 * paid_{i} + count) // (2 * count) if count else nan",
-        "since": f"nan if since_ms is None else since_ms // {SECOND_MS}",
-        "since_log": f"nan if since_ms is None else log1p(since_ms / {SECOND_MS})",
-        "age": f"(at_ms - first_ms) // {SECOND_MS} if first_ms < at_ms else 0",
-    }[row.kind]
+@inner
+def _add(block: Block, layout: Table, payment: Numbers, marks: tuple[int, ...]) -> bool:
+    """Takes a payment in; False if it is there already."""
+    at_ms, mark, value, small = payment
+    value = max(value, 0)
+    stride, count = layout[STRIDE], block[COUNT]
+    place = count
+    if count and block[_row(block, layout, count - 1) + AT] >= at_ms:
+        place, is_known = _place(block, layout, at_ms, mark)
+        if is_known:
+            return False
+    is_first = at_ms < block[FIRST_MS] or (at_ms == block[FIRST_MS] and mark < block[FIRST_MARK])
+    if place == 0 and is_first:
+        block[FIRST_MS], block[FIRST_MARK] = at_ms, mark
+    at, end = _row(block, layout, place), _row(block, layout, count)
+    total, smalls = block[TOTAL], block[SMALL]
+    if place < count:  # a late one: those after it move, and have one more before them
+        total = block[at + BEFORE]
+        smalls = block[at + MORE] if layout[HAS_SMALL] else 0
+        for i in range(end - 1, at - 1, -1):
+            block[i + stride] = block[i]
+        for i in range(at + stride, end + stride, stride):
+            block[i + BEFORE] += value
+            if layout[HAS_SMALL]:
+                block[i + MORE] += small
+    block[at + AT], block[at + MARK], block[at + BEFORE] = at_ms, mark, total
+    column = at + MORE
+    if layout[HAS_SMALL]:
+        block[column] = smalls
+        column += 1
+    for i in range(at + stride - column):
+        block[column + i] = marks[layout[OTHERS + i]]
+    block[COUNT] = count + 1
+    block[TOTAL] += value
+    block[SMALL] += small
+    return True
+
+
+@inner
+def _evict(block: Block, layout: Table) -> None:
+    """Lets go of what lies beyond the horizon or the size."""
+    count = block[COUNT]
+    oldest, newest = block[_row(block, layout, 0)], block[_row(block, layout, count - 1)]
+    drop = max(count - layout[SIZE], 0)
+    if newest - oldest >= layout[HORIZON]:
+        drop = max(drop, _end(block, layout, newest - layout[HORIZON], 0, count))
+    block[START] += drop
+    block[COUNT] = count - drop
+
+
+@inner
+def _is_full(block: Block, layout: Table) -> bool:
+    """Whether there is no room for one more, not even after moving all rows to the front."""
+    stride, start, count = layout[STRIDE], block[START], block[COUNT]
+    if HEAD + (start + count + 1) * stride <= len(block):
+        return False
+    # rows that move for each one that went: were it one alone, each payment would move them all
+    if start <= count // 16:
+        return True
+    for i in range(HEAD, HEAD + count * stride):
+        block[i] = block[i + start * stride]
+    block[START] = 0
+    return False
+
+
+@inner
+def _first_paid(payees: Block, payee: int) -> int:
+    """Where the payee's row begins, behind all rows if it has none."""
+    at, end = PAYEES, PAYEES + payees[0] * PAYEE
+    while at < end and payees[at] != payee:
+        at += PAYEE
+    return at
+
+
+@inner
+def _pay(payees: Block, payee: int, at_ms: int, mark: int, limit: int) -> None:
+    """Keeps when the payee was paid first; past `limit` the one not paid for longest goes."""
+    end = PAYEES + payees[0] * PAYEE
+    at = _first_paid(payees, payee)
+    first_ms, first_mark = at_ms, mark
+    if at < end:
+        ms, who = payees[at + 1], payees[at + 2]
+        if ms < at_ms or (ms == at_ms and who < mark):
+            first_ms, first_mark = ms, who
+    elif payees[0] < limit:
+        payees[0] += 1
+        end += PAYEE
+    else:
+        at = PAYEES
+    for i in range(at, end - PAYEE):
+        payees[i] = payees[i + PAYEE]
+    at = end - PAYEE
+    payees[at], payees[at + 1], payees[at + 2] = payee, first_ms, first_mark
+
+
+@inner
+def _count(blocks: Blocks, layouts: Table, payment: Numbers, limit: int) -> int:
+    """Counts the payment into each block that is there; the bits of those that are full now."""
+    a, b, c, d, e, f, payees = blocks
+    marks = (a[KEY_MARK], b[KEY_MARK], c[KEY_MARK], d[KEY_MARK], e[KEY_MARK], f[KEY_MARK])
+    full = 0
+    for i in range(ENTITIES):
+        block, layout = blocks[i], layouts[i]
+        if len(block) == HEAD or not _add(block, layout, payment, marks):
+            continue
+        _evict(block, layout)
+        if _is_full(block, layout):
+            full |= 1 << i
+        if i == CUSTOMER:
+            _pay(payees, marks[PAYEE_ENTITY], payment[0], payment[1], limit)
+    if payees[0] < limit and len(payees) < PAYEES + (payees[0] + 1) * PAYEE:
+        full |= FULL_PAYEES
+    return full
+
+
+@inner
+def _distinct(
+    block: Block, layout: Table, column: int, start: int, end: int, scratch: Block
+) -> int:
+    """How many values a column has in the rows [start, end); a missing one, 0, is none.
+
+    `scratch` is a hash table of two words a place, twice as many places as there are rows at the
+    most; its first word says which of its places are of this call.
+    """
+    places, found = len(scratch) // 2 - 1, 0
+    scratch[0] += 1
+    now = scratch[0]
+    for i in range(start, end):
+        value = block[_row(block, layout, i) + column]
+        if value == 0:
+            continue
+        place = value & (places - 1)
+        while scratch[2 + 2 * place] == now and scratch[3 + 2 * place] != value:
+            place = (place + 1) & (places - 1)
+        if scratch[2 + 2 * place] != now:
+            scratch[2 + 2 * place], scratch[3 + 2 * place] = now, value
+            found += 1
+    return found
+
+
+@inner
+def _since_ms(block: Block, layout: Table, at_ms: int, mark: int, start: int, end: int) -> int:
+    """Milliseconds since the payment before, of the rows [start, end); -1 without one."""
+    before = end - 1
+    if before >= start and block[_row(block, layout, before) + MARK] == mark:
+        before -= 1
+    if before < start:
+        return -1
+    found: int = at_ms - block[_row(block, layout, before) + AT]
+    return found
+
+
+@inner
+def _between(block: Block, layout: Table, word: int, column: int, start: int, end: int) -> int:
+    """What the rows [start, end) add to a running sum: `word` in the head, `column` in a row.
+
+    Exact, since a window's own sum fits 64 bits, whatever became of the running one.
+    """
+    if start == end:
+        return 0
+    until = block[word]
+    if end < block[COUNT]:
+        until = block[_row(block, layout, end) + column]
+    found: int = until - block[_row(block, layout, start) + column]
+    return found
+
+
+@inner
+def _paid(block: Block, layout: Table, start: int, end: int) -> int:
+    """What the rows [start, end) come to, in fen."""
+    return _between(block, layout, TOTAL, BEFORE, start, end)
+
+
+@inner
+def _sum(kind: int, count: int, paid: int) -> float:
+    if kind == OF_COUNT:
+        return float(count)
+    if kind == OF_SUM:
+        return float(paid)
+    if kind == OF_SUM_LOG:
+        return math.log1p(paid / 100)
+    if count == 0:
+        return math.nan
+    return float(paid // count + (2 * (paid % count) >= count))  # a mean, rounded half up
+
+
+@inner
+def _time(kind: int, since_ms: int, age_ms: int) -> float:
+    if kind == OF_AGE:
+        return float(age_ms // _SECOND_MS)
+    if since_ms < 0:
+        return math.nan
+    if kind == OF_SINCE:
+        return float(since_ms // _SECOND_MS)
+    return math.log1p(since_ms / _SECOND_MS)
+
+
+@inner
+def _measure_entity(
+    block: Block, layout: Table, rows: Table, payment: Numbers, scratch: Block, values: Values
+) -> None:
+    """Puts down the values of one entity, whose lines of the table are `rows`."""
+    at_ms, mark = payment[0], payment[1]
+    end = _end(block, layout, at_ms, 0, block[COUNT])
+    longest = _end(block, layout, at_ms - rows[0, SPAN], 0, end)
+    since_ms = _since_ms(block, layout, at_ms, mark, longest, end)
+    age_ms = max(at_ms - block[FIRST_MS], 0)
+    span, start, paid = -1, longest, 0
+    for i in range(len(rows)):
+        kind = rows[i, KIND]
+        if rows[i, SPAN] != span:
+            span = rows[i, SPAN]
+            start = _end(block, layout, at_ms - span, longest, end)
+            paid = _paid(block, layout, start, end)
+        if kind == OF_DISTINCT:
+            value = float(_distinct(block, layout, rows[i, COLUMN], start, end, scratch))
+        elif kind == OF_SMALL:
+            value = float(_between(block, layout, SMALL, MORE, start, end))
+        elif kind >= OF_SINCE:
+            value = _time(kind, since_ms, age_ms)
+        else:
+            value = _sum(kind, end - start, paid)
+        values[rows[i, PLACE]] = value
+
+
+@inner
+def _measure_own(customer: Block, layout: Table, payment: Numbers, values: Values) -> None:
+    """Puts down what the amount and the hour show, in the order of `definitions.OWN`."""
+    at_ms, mark, value, _ = payment
+    angle = 2 * math.pi * ((at_ms + _LOCAL_OFFSET_MS) % _DAY_MS) / _DAY_MS
+    values[4], values[5] = math.sin(angle), math.cos(angle)
+    values[0:4] = math.nan
+    if value == NO_VALUE:
+        return
+    values[0] = math.log1p(value / 100)  # raw fen would lose digits in a model's 32-bit inputs
+    end = _end(customer, layout, at_ms, 0, customer[COUNT])
+    month = _end(customer, layout, at_ms - _MONTH_MS, 0, end)
+    others, paid = end - month, _paid(customer, layout, month, end)
+    day = _paid(customer, layout, _end(customer, layout, at_ms - _DAY_MS, month, end), end)
+    week = _paid(customer, layout, _end(customer, layout, at_ms - _WEEK_MS, month, end), end)
+    if _place(customer, layout, at_ms, mark)[1]:
+        others, paid = others - 1, paid - value
+    else:  # too late for a full window, which then does not hold it
+        day, week = day + value, week + value
+    if value > 0 and others > 0 and paid > 0:
+        values[1] = math.log(value * others / paid)
+    if day > 0:
+        values[2] = value / day
+    if week > 0:
+        values[3] = day / week
+
+
+@inner
+def _measure_payee(payee: Block, payees: Block, payment: Numbers, values: Values) -> None:
+    """Puts down what is known of the payee, in the order of `definitions.OWN`."""
+    at_ms, mark = payment[0], payment[1]
+    row = _first_paid(payees, payee[KEY_MARK])
+    is_new, known_ms = True, 0
+    if row < PAYEES + payees[0] * PAYEE:
+        first_ms = payees[row + 1]
+        # the earliest payment to this payee is this one: nothing came before it
+        is_new = first_ms > at_ms or (first_ms == at_ms and payees[row + 2] >= mark)
+        known_ms = max(at_ms - first_ms, 0)
+    values[6] = 1.0 if is_new else 0.0
+    values[7] = math.log1p(known_ms / _HOUR_MS)
+    values[8] = math.log1p(max(at_ms - payee[FIRST_MS], 0) / _HOUR_MS)
+
+
+_COUNTING = f"UniTuple(int64[::1], {ENTITIES + 1}), int64[:, ::1], UniTuple(int64, 4), int64"
+
+
+@entry(f"int64({_COUNTING})")
+def count(blocks: Blocks, layouts: Table, payment: Numbers, limit: int) -> int:
+    """Counts a payment once into the blocks of its entities; `limit` is that of the payees.
+
+    A bit of the answer is set for each block without room for one more: it has to become larger
+    before the next call.
+    """
+    return _count(blocks, layouts, payment, limit)
+
+
+@entry(f"int64({_COUNTING}, int64[:, ::1], int64[::1], int64[::1], float64[::1])")
+def measure(
+    blocks: Blocks,
+    layouts: Table,
+    payment: Numbers,
+    limit: int,
+    rows: Table,
+    begins: Block,
+    scratch: Block,
+    values: Values,
+) -> int:
+    """Counts a payment as `count` does, and puts its features into `values`; NaN: it has none.
+
+    `rows` is the table of measures, in which entity `i` has the lines from `begins[i]` to the
+    next one's; `scratch` is as `_distinct` wants it.
+    """
+    full = _count(blocks, layouts, payment, limit)
+    for i in range(ENTITIES):
+        of_entity = rows[begins[i] : begins[i + 1]]
+        if len(blocks[i]) > HEAD:
+            _measure_entity(blocks[i], layouts[i], of_entity, payment, scratch, values)
+        else:
+            for j in range(len(of_entity)):
+                values[of_entity[j, PLACE]] = math.nan
+    _measure_own(blocks[CUSTOMER], layouts[CUSTOMER], payment, values)
+    _measure_payee(blocks[PAYEE_ENTITY], blocks[ENTITIES], payment, values)
+    return full

@@ -6,75 +6,80 @@ never looks past the time of the payment it belongs to: payments may arrive in a
 
 import math
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from operator import attrgetter, itemgetter
+from operator import attrgetter
 
-from services.risk.features.compiled import Reading, reading, rows_of
-from services.risk.features.definitions import FIELDS, HOUR_MS, SMALL_MINOR, Entity
-from services.risk.windows import (
-    DAY_MS,
-    Layout,
-    Limits,
-    Order,
-    SeenPayment,
-    Window,
-    mark_of,
-    order_of,
+import numpy as np
+
+from services.risk.features import blocks, compiled
+from services.risk.features.compiling import Block, Table
+from services.risk.features.definitions import (
+    FEATURE_NAMES,
+    FIELDS,
+    HOUR_MS,
+    MEASURES,
+    RING,
+    SMALL_MINOR,
+    SPANS,
+    SPANS_MS,
+    Entity,
+    Measure,
 )
+from services.risk.windows import Layout, Limits, SeenPayment, mark_of
 
 #: The bank's own clock for "at night": UTC+8, which knows no daylight saving.
 LOCAL_OFFSET_MS = 8 * HOUR_MS
-MISSING = math.nan
 
 ENTITIES: tuple[Entity, ...] = tuple(FIELDS)
+CUSTOMERS = ENTITIES.index("customer")
 FIELD_PLACES: dict[str, int] = {entity: place for place, entity in enumerate(ENTITIES)}
-_CUSTOMER, _PAYEE = ENTITIES.index("customer"), ENTITIES.index("payee")
+#: What a payment shows without its customer's ring: the ring's are the last ones of the table.
+WINDOW_NAMES = FEATURE_NAMES[: -len(RING)]
+
+_NO_VALUES = dict.fromkeys(WINDOW_NAMES, math.nan)
 _KEYS = attrgetter(*FIELDS.values())
-
-
-class CustomerWindow(Window):
-    """A customer's window and when each payee was first paid."""
-
-    __slots__ = ("payees",)
-
-    def __init__(self, layout: Layout, mark: int = 0) -> None:
-        super().__init__(layout, mark)
-        self.payees: dict[str, Order] = {}
-
-    def pay(self, payee_id: str, order: Order, *, limit: int) -> None:
-        known = self.payees.pop(payee_id, None)
-        self.payees[payee_id] = order if known is None or order < known else known
-        if len(self.payees) > limit:
-            del self.payees[next(iter(self.payees))]
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """How the rows of one entity are read, and what they are without the entity."""
-
-    read: Reading
-    #: Of the marks of a payment's entities those that go into the window's rows.
-    others: Callable[[Sequence[int]], tuple[int, ...]]
 
 
 def layout_of(entity: Entity, limits: Limits) -> Layout:
     """What a window of this kind has to hold for the rows that the table has of it."""
-    others = {row.field: None for row in rows_of(entity, "distinct") if row.field}
-    longest = max(row.span_ms for row in rows_of(entity))
+    rows = [row for row in MEASURES if row.entity == entity]
+    others = {row.field: None for row in rows if row.field}
     return Layout(
         size=limits.entries,
-        horizon_ms=longest + limits.lateness_ms,
-        counts_small=bool(rows_of(entity, "small")),
+        horizon_ms=max(row.span_ms for row in rows) + limits.lateness_ms,
+        has_small=any(row.kind == "small" for row in rows),
         others=tuple(others),
     )
 
 
-def _plan(entity: Entity, layout: Layout) -> Plan:
-    places = tuple(FIELD_PLACES[other] for other in layout.others)
-    # of one place alone itemgetter would give no tuple
-    others = itemgetter(*places) if len(places) > 1 else itemgetter(slice(places[0], places[0] + 1))
-    return Plan(read=reading(entity, layout), others=others)
+def _tables(layouts: tuple[Layout, ...]) -> tuple[Table, Table, Block]:
+    """Layouts, measures, and where each entity's measures begin, as `compiled` takes them."""
+    forms = np.zeros((len(ENTITIES), compiled.OTHERS + len(ENTITIES)), dtype=np.int64)
+    rows: list[list[int]] = []
+    begins = [0]
+    for place, (entity, layout) in enumerate(zip(ENTITIES, layouts, strict=True)):
+        others = [FIELD_PLACES[other] for other in layout.others]
+        form = [layout.stride, layout.size, layout.horizon_ms, int(layout.has_small), *others]
+        forms[place, : len(form)] = form
+        longest = SPANS_MS[SPANS[entity][-1]]
+
+        def span_of(row: Measure, longest: int = longest) -> int:
+            return row.span_ms or longest
+
+        mine = [row for row in MEASURES if row.entity == entity]
+        for row in sorted(mine, key=span_of, reverse=True):
+            column = layout.column(row.field) if row.field else 0
+            kind, value_place = compiled.KINDS.index(row.kind), WINDOW_NAMES.index(row.name)
+            rows.append([kind, span_of(row), column, value_place])
+        begins.append(len(rows))
+    return forms, np.asarray(rows, dtype=np.int64), np.asarray(begins, dtype=np.int64)
+
+
+def _numbers(payment: SeenPayment) -> tuple[int, int, int, int]:
+    """What the compiled functions know of a payment beside its entities."""
+    value, mark = payment.value_minor, mark_of(payment.payment_id)
+    if value is None:
+        return payment.at_ms, mark, compiled.NO_VALUE, 0
+    return payment.at_ms, mark, value, int(value < SMALL_MINOR)
 
 
 class Windows:
@@ -87,33 +92,42 @@ class Windows:
     def __init__(self, limits: Limits | None = None) -> None:
         self.limits = limits or Limits()
         self.layouts = tuple(layout_of(entity, self.limits) for entity in ENTITIES)
-        self.kept: tuple[OrderedDict[str, Window], ...] = tuple(OrderedDict() for _ in ENTITIES)
-        self._plans = tuple(
-            _plan(entity, layout) for entity, layout in zip(ENTITIES, self.layouts, strict=True)
-        )
-        self._others = tuple(plan.others for plan in self._plans)
-        #: All values as they are without an entity; those that are there are put over them.
-        self._missing = {row.name: MISSING for entity in ENTITIES for row in rows_of(entity)}
+        self.kept: tuple[OrderedDict[str, Block], ...] = tuple(OrderedDict() for _ in ENTITIES)
+        #: Of each customer that has a window, when which payee was paid first.
+        self.payees: dict[str, Block] = {}
+        self._forms, self._rows, self._begins = _tables(self.layouts)
+        #: One place of two words for each value of a full window, and as many again.
+        places = 1 << (2 * self.limits.entries).bit_length()
+        self._scratch = np.zeros(2 + 2 * places, dtype=np.int64)
+        self._values = np.empty(len(WINDOW_NAMES), dtype=np.float64)
+        self._no_entity = blocks.bare()
 
     def observe(self, payment: SeenPayment) -> None:
         """Counts a payment once, whether it comes from a decision, from the bus or from both.
 
         The same payment is the same id at the same time.
         """
-        self._take(payment)
+        blocks = self._blocks(payment)
+        full = compiled.count(blocks, self._forms, _numbers(payment), self.limits.payees)
+        if full:
+            self._make_larger(payment, full)
 
     def measure(self, payment: SeenPayment) -> dict[str, float]:
         """Counts the payment in and returns its features by name; NaN where one is missing."""
-        found, mark = self._take(payment)
-        customer, payee = found[_CUSTOMER], found[_PAYEE]
-        if not isinstance(customer, CustomerWindow) or payee is None:
-            raise TypeError("a payment has a customer and a payee")
-        values = self._missing.copy()
-        for plan, window in zip(self._plans, found, strict=True):
-            if window is not None:
-                plan.read(values, window, payment.at_ms, mark)
-        _measure_payee(values, payment, customer, payee, mark)
-        _measure_amount(values, payment, customer, mark)
+        full = compiled.measure(
+            self._blocks(payment),
+            self._forms,
+            _numbers(payment),
+            self.limits.payees,
+            self._rows,
+            self._begins,
+            self._scratch,
+            self._values,
+        )
+        if full:
+            self._make_larger(payment, full)
+        values = _NO_VALUES.copy()  # to fill a copy takes less than to make a dict
+        values.update(zip(WINDOW_NAMES, self._values.tolist(), strict=True))
         return values
 
     def size(self) -> dict[str, int]:
@@ -123,94 +137,47 @@ class Windows:
     def clear(self) -> None:
         for kept in self.kept:
             kept.clear()
+        self.payees.clear()
 
-    def window(self, entity: Entity, key: str) -> Window | None:
-        return self.kept[ENTITIES.index(entity)].get(key)
+    def held(self, entity: Entity, key: str) -> int | None:
+        """How many payments the window of a key holds; None where it has none."""
+        block = self.kept[ENTITIES.index(entity)].get(key)
+        return None if block is None else int(block[compiled.COUNT])
 
-    def _take(self, payment: SeenPayment) -> tuple[list[Window | None], int]:
-        """The windows of the payment's entities with the payment in them, and its mark."""
-        mark = mark_of(payment.payment_id)
-        at_ms, value_minor = payment.at_ms, payment.value_minor
-        value, small = value_minor or 0, value_minor is not None and value_minor < SMALL_MINOR
-        found: list[Window | None] = []
-        marks: list[int] = []
-        for kept, key in zip(self.kept, _KEYS(payment), strict=True):
+    def _blocks(self, payment: SeenPayment) -> tuple[Block, ...]:
+        """The window of each entity of the payment, and the payees of its customer."""
+        found = []
+        for place, key in enumerate(_KEYS(payment)):
             if key is None:
-                found.append(None)
-                marks.append(0)
+                found.append(self._no_entity)
                 continue
-            window = kept.get(key)
-            if window is None:
-                window = self._new(len(found), key)
+            kept = self.kept[place]
+            block = kept.get(key)
+            if block is None:
+                block = self._new(place, key)
             else:
                 kept.move_to_end(key)
-            found.append(window)
-            marks.append(window.mark)
-        for others, window in zip(self._others, found, strict=True):
-            if window is not None:
-                is_new = window.add(at_ms, mark, value, small, others(marks))
-                if is_new and type(window) is CustomerWindow:
-                    window.pay(payment.payee_id, order_of(at_ms, mark), limit=self.limits.payees)
-        return found, mark
+            found.append(block)
+        found.append(self.payees[payment.customer_id])
+        return tuple(found)
 
-    def _new(self, place: int, key: str) -> Window:
+    def _new(self, place: int, key: str) -> Block:
         kept = self.kept[place]
-        kind = CustomerWindow if place == _CUSTOMER else Window
-        window = kept[key] = kind(self.layouts[place], mark_of(key))
+        block = kept[key] = blocks.empty(self.layouts[place], mark_of(key))
+        if place == CUSTOMERS:
+            self.payees[key] = blocks.no_payees()
         if len(kept) > self.limits.keys:
-            kept.popitem(last=False)
-        return window
+            gone, _ = kept.popitem(last=False)
+            if place == CUSTOMERS:
+                del self.payees[gone]
+        return block
 
-
-def _yuan_log(value_minor: int) -> float:
-    """log(1 + yuan): raw fen would lose digits in the model's 32-bit inputs."""
-    return math.log1p(value_minor / 100)
-
-
-def _log_ratio(part: float, whole: float) -> float:
-    return math.log(part / whole) if part > 0 and whole > 0 else MISSING
-
-
-def _measure_amount(
-    values: dict[str, float], payment: SeenPayment, window: Window, mark: int
-) -> None:
-    """Adds what the amount shows; the rows of the payment's entities are in `values`."""
-    angle = 2 * math.pi * ((payment.at_ms + LOCAL_OFFSET_MS) % DAY_MS) / DAY_MS
-    values["hour_sin"], values["hour_cos"] = math.sin(angle), math.cos(angle)
-    value = payment.value_minor
-    if value is None:
-        for name in ("amount_log", "amount_to_mean_log", "amount_share_24h", "day_share_of_week"):
-            values[name] = MISSING
-        return
-    others, paid = values["customer_count_30d"], values["customer_sum_minor_30d"]
-    day, week = values["customer_sum_minor_24h"], values["customer_sum_minor_7d"]
-    if window.holds(payment.at_ms, mark):
-        others, paid = others - 1, paid - value
-    else:  # too late for a full window, which then does not hold it
-        day, week = day + value, week + value
-    values["amount_log"] = _yuan_log(value)
-    values["amount_to_mean_log"] = _log_ratio(value * others, paid)
-    values["amount_share_24h"] = value / day if day > 0 else MISSING
-    values["day_share_of_week"] = day / week if week > 0 else MISSING
-
-
-def _age_log_h(payment: SeenPayment, first: Order | None) -> float:
-    if first is None:
-        return 0.0
-    return math.log1p(max(payment.at_ms - (first >> 64), 0) / HOUR_MS)
-
-
-def _measure_payee(
-    values: dict[str, float],
-    payment: SeenPayment,
-    customer: CustomerWindow,
-    payee: Window,
-    mark: int,
-) -> None:
-    """Adds what is known of the payee."""
-    first = customer.payees.get(payment.payee_id)
-    # the earliest payment to this payee is this one: nothing came before it
-    is_new = first is None or first >= order_of(payment.at_ms, mark)
-    values["payee_new"] = float(is_new)
-    values["payee_known_log_h"] = _age_log_h(payment, first)
-    values["payee_age_log_h"] = _age_log_h(payment, payee.first)
+    def _make_larger(self, payment: SeenPayment, full: int) -> None:
+        """Gives the blocks that have no room for one more a larger one."""
+        for place, key in enumerate(_KEYS(payment)):
+            if full & 1 << place:
+                kept = self.kept[place]
+                kept[key] = blocks.larger(kept[key], self.layouts[place].stride)
+        if full & compiled.FULL_PAYEES:
+            customer = payment.customer_id
+            self.payees[customer] = blocks.larger(self.payees[customer], compiled.PAYEE)
