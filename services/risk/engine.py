@@ -11,6 +11,7 @@ from services.risk.policies.reasons import FEATURES_MISSING
 from services.risk.rings.domain import Rings
 from services.risk.scorecards import Scorecard
 from services.risk.scoring import FraudModel
+from services.risk.shadows import Shadows
 
 log = logging.getLogger(__name__)
 
@@ -25,7 +26,8 @@ MAX_NAMED: Final = 5
 @dataclass(slots=True)
 class Engine:
     """What decides in this process. `model` is None where none could be loaded, and
-    `model_flags` say what else is wrong with it; both may change while decisions are made.
+    `model_flags` say what else is wrong with it; all that is of models changes with the registry
+    while decisions are made.
 
     `windows_age_ms` says how long ago the bus was read to its end; None: not yet.
     """
@@ -34,13 +36,16 @@ class Engine:
     windows: Windows
     rings: Rings
     windows_age_ms: Callable[[], int | None]
-    model: FraudModel | None
+    model: "Scorer | None"
     behind_after_ms: int
     #: What scores where the model cannot.
     scorecard: Scorecard | None = None
-    #: By product, what grades a loan or a card. No model for it comes with this release.
-    credit_models: Mapping[str, FraudModel] = field(default_factory=dict)
+    #: By product, what scores an application, and what is wrong with it.
+    credit_models: Mapping[str, "Scorer"] = field(default_factory=dict)
+    credit_flags: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     model_flags: tuple[str, ...] = ()
+    #: What scores beside the decisions, and never in one.
+    shadows: Shadows = field(default_factory=Shadows)
     #: From a request's arrival to its ruling.
     deadline_s: float = 0.05
 

@@ -17,16 +17,19 @@ from services.risk.features import Windows
 from services.risk.identifiers import api as identifiers_api
 from services.risk.lists import accounts_api
 from services.risk.lists import api as lists_api
-from services.risk.model_files import following_files, load_model, load_scorecard
+from services.risk.model_files import load_model, load_scorecard
 from services.risk.payments.queue import queueing
 from services.risk.policies import api as policies_api
 from services.risk.policies.active import ActivePolicies, following
 from services.risk.policies.back_tests.service import back_testing
+from services.risk.registry import active as registry
+from services.risk.registry import api as registry_api
 from services.risk.replays import api as replays_api
 from services.risk.replays.kept_models import KeptModels
 from services.risk.replays.service import Replays
 from services.risk.rings.domain import Rings
 from services.risk.settings import RiskSettings
+from services.risk.shadows import shadowing
 from services.risk.sources import api as sources_api
 from services.risk.sources import upkeep as sources
 from services.risk.watch import api as watch_api
@@ -77,7 +80,13 @@ def resources(settings: RiskSettings) -> Resources:
         context.ready["windows"] = lambda: feed.caught_up
         async with (
             feeding(feed),
-            following_files(engine, settings.artifacts_dir, every_s=settings.model_check_every_s),
+            registry.following(
+                context,
+                registry.ActiveModels(engine),
+                folder=settings.artifacts_dir,
+                every_s=settings.model_check_every_s,
+            ),
+            shadowing(context, engine.shadows),
             queueing(context, engine),
             following(context, policies),
             back_testing(context),
@@ -98,6 +107,7 @@ def build(settings: RiskSettings) -> FastAPI:
             lists_api.router,
             identifiers_api.router,
             policies_api.router,
+            registry_api.router,
             replays_api.router,
             cases_api.router,
             sources_api.router,

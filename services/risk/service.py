@@ -7,6 +7,7 @@ from services.risk import repository
 from services.risk.engine import Engine
 from services.risk.policies.reasons import REASONS
 from services.risk.repository import StoredDecision
+from services.risk.scorecards import Scorecard
 from shared.contracts.events.risk import DecisionMade
 from shared.contracts.http import risk as contract
 from shared.contracts.values import Localized
@@ -56,14 +57,15 @@ async def read_decision(session: AnySession, *, decision_id: UUID) -> contract.D
 
 def model_card(engine: Engine) -> contract.ModelCard:
     """The model in use. Raises NoModel."""
-    if engine.model is None:
+    model = engine.model
+    if model is None:
         raise NoModel
-    manifest = engine.model.manifest
+    manifest = model.card if isinstance(model, Scorecard) else model.manifest
     return contract.ModelCard(
         name=manifest.name,
         version=manifest.version,
-        sha256=manifest.sha256,
-        features=[feature.name for feature in manifest.features],
+        sha256=model.sha256,
+        features=list(model.inputs),
         trained_on=manifest.trained_on,
         metrics=manifest.metrics,
     )

@@ -11,12 +11,12 @@ from shared.kit.settings import Settings
 
 class RiskSettings(Settings):
     service: str = "risk"
-    max_body_bytes: int = Field(default=640 * 1024, ge=1024)
-    """A policy's graph and its tests, 256 KiB each, come in one body."""
+    max_body_bytes: int = Field(default=5 * 2**20, ge=1024)
+    """A model of 3 MiB comes in one body, written in base64, with its manifest."""
     artifacts_dir: Path = Path(__file__).parent / "artifacts"
-    """The folder of `fraud.onnx` and `fraud.json`."""
-    model_check_every_s: float = Field(default=5.0, gt=0)
-    """How often the model's files are looked at; what has changed is checked and takes over."""
+    """The models that come with the release: what the registry of a new bank begins with."""
+    model_check_every_s: float = Field(default=1.0, gt=0)
+    """How often the registry is looked at; what has changed is checked and takes over."""
     decision_deadline_ms: float = Field(default=50.0, gt=0)
     """A payment that takes longer to decide on is not approved: a person looks at it."""
     windows_behind_after_s: float = Field(default=5.0, gt=0)

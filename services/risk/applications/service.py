@@ -4,6 +4,7 @@ An application is noted before anything is decided: so each counts, whatever bec
 one whose process died is decided when it is sent again.
 """
 
+import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -21,6 +22,7 @@ from services.risk.applications.domain import (
     Wish,
     facts_of,
 )
+from services.risk.applications.features import features_of
 from services.risk.applications.replies import answer, replies
 from services.risk.cases import domain as cases
 from services.risk.cases.domain import Case
@@ -28,8 +30,10 @@ from services.risk.engine import Engine, scored, thresholds_of
 from services.risk.identifiers.service import named
 from services.risk.policies.facts import hour_of
 from services.risk.policies.programs import Program
+from services.risk.policies.weights import SCORE_REASONS
 from services.risk.repository import StoredDecision
 from services.risk.rings.domain import Identifier
+from services.risk.scorecards import Scorecard
 from services.risk.sources.service import Gathered
 from services.risk.windows import in_ms
 from shared.contracts.events.risk import IdentifierLinked
@@ -124,6 +128,7 @@ async def decide(
         # two at once: the other one's decision stands
         kept = await risk.kept(session, applied.application_id)
         return await answer(session, applied, risk.same(kept, applied.body_hash))
+    engine.shadows.note(applied.product, made.decision_id, made.features)
     return await answer(session, applied, made)
 
 
@@ -186,10 +191,14 @@ def _make(
     degraded = list(gathered.degraded)
     if windows_age_ms is None or windows_age_ms > engine.behind_after_ms:
         degraded.append("windows_behind")
-    # The model of the product would be looked up here; without one there is no score, no grade
-    # but U, and a person decides: a score is never made up.
+    # Without a model there is no score, no grade but U, and a person decides: a score is never
+    # made up.
     model = engine.credit_models.get(applied.product)
-    features: dict[str, float] = {}
+    degraded += engine.credit_flags.get(applied.product, ())
+    standing = {"size": ring.size, "fraud_distance": ring.fraud_distance}
+    features = features_of(
+        applied.product, application=application, sources=gathered.facts, ring=standing
+    )
     score = None if model is None else scored(model, features, degraded)
     used = model if score is not None else None
     at_ms = in_ms(applied.applied_at)
@@ -199,8 +208,9 @@ def _make(
         "hour": hour_of(at_ms),
         "degraded": degraded,
         "lists": dict(noted.lists),
-        "ring": {"size": ring.size, "fraud_distance": ring.fraud_distance},
+        "ring": standing,
         "model": thresholds_of(used),
+        SCORE_REASONS: used.reasons(features) if isinstance(used, Scorecard) else [],
         "application": dict(application),
         "sources": {name: None if it is None else dict(it) for name, it in gathered.facts.items()},
     }
@@ -219,9 +229,9 @@ def _make(
         policy=ruling.policy,
         policy_sha256=policy.sha256,
         model=None if used is None else used.label,
-        model_sha256=None if used is None else bytes.fromhex(used.manifest.sha256),
+        model_sha256=None if used is None else bytes.fromhex(used.sha256),
         degraded=(*degraded, *ruling.degraded, *noted.flags),
-        features=dict(features),
+        features={name: None if math.isnan(value) else value for name, value in features.items()},
         facts=facts,
         trace=ruling.trace,
         grade=ruling.grade,

@@ -108,6 +108,8 @@ async def decide(
         reviews = [_case(made[order.body.decision_id], order.body) for order in new]
         opened = [case for case in reviews if case is not None]
         await together.insert_decisions(session, list(made.values()), told=told, opened=opened)
+        for one in made.values():
+            engine.shadows.note(PRODUCT, one.decision_id, one.features)
     return [_answer(order, (known | made)[order.body.decision_id]) for order in orders]
 
 
@@ -132,7 +134,8 @@ async def _decide_one(
     case = _case(made, order.body)
     if not await repository.insert_decision(session, made, told=told, case=case):
         # two at once: the other one's decision stands
-        made = await kept(session, decision_id)
+        return _answer(order, await kept(session, decision_id))
+    engine.shadows.note(PRODUCT, decision_id, made.features)
     return _answer(order, made)
 
 

@@ -52,6 +52,8 @@ policy_back_tests = Table(
     Column("most", Integer, nullable=False),
     Column("state", Text, nullable=False),
     Column("seen", Integer, nullable=False),
+    #: Time spent on reading and ruling.
+    Column("spent_us", BigInteger, nullable=False),
     Column("swap_set", JSONB),
     Column("asked_by", Text, nullable=False),
     Column("asked_at", DateTime(timezone=True), nullable=False),

@@ -70,7 +70,8 @@ async def replay_decision(decision_id: UUID, context: Ctx, _: Operator) -> views
 
 def _used(engine: Engine) -> list[Scorer]:
     """What scores in this process now."""
-    return [one for one in (engine.model, engine.scorecard) if one is not None]
+    found = (engine.model, engine.scorecard, *engine.credit_models.values())
+    return [one for one in found if one is not None]
 
 
 def replays_of(context: Context) -> Replays:

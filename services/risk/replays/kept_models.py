@@ -1,7 +1,7 @@
 """Models and scorecards by their SHA-256, as decisions name them: those in use and former ones.
 
-Former ones are read from the artifacts folder and the folders in it, a model with its manifest
-beside it. They pass the same checks as those that decide.
+Former ones are read from the registry, and from the artifacts folder and the folders in it, a
+model with its manifest beside it. They pass the same checks as those that decide.
 """
 
 import asyncio
@@ -13,7 +13,10 @@ from pathlib import Path
 
 from services.risk import scorecards, scoring
 from services.risk.engine import Scorer
+from services.risk.registry import contents
+from services.risk.registry import repository as registry
 from services.risk.scoring import ModelRefused
+from shared.kit.database import AnySession
 
 log = logging.getLogger(__name__)
 
@@ -28,14 +31,18 @@ class KeptModels:
         self._folder = folder
         self._known: OrderedDict[bytes, Scorer] = OrderedDict()
 
-    async def find(self, sha256: bytes, *, used: Sequence[Scorer] = ()) -> Scorer | None:
+    async def find(
+        self, session: AnySession, sha256: bytes, *, used: Sequence[Scorer] = ()
+    ) -> Scorer | None:
         """What has that hash; `used` are those that decide now."""
         for one in used:
             if one.sha256 == sha256.hex():
                 return one
         if sha256 not in self._known:
             # reading and checking take a tenth of a second, in which others decide
-            model = await asyncio.to_thread(self._read, sha256.hex())
+            model = await self._registered(session, sha256)
+            if model is None:
+                model = await asyncio.to_thread(self._read, sha256.hex())
             if model is None:
                 return None
             self._known[sha256] = model
@@ -43,6 +50,14 @@ class KeptModels:
                 self._known.popitem(last=False)
         self._known.move_to_end(sha256)
         return self._known[sha256]
+
+    async def _registered(self, session: AnySession, sha256: bytes) -> Scorer | None:
+        content = await registry.content_by_sha256(session, sha256)
+        try:
+            return None if content is None else await asyncio.to_thread(contents.read, content)
+        except ModelRefused as error:
+            log.warning("replay.model_refused", extra={"cause": type(error).__name__})
+            return None
 
     def _read(self, sha256: str) -> Scorer | None:
         for manifest in self._manifests():

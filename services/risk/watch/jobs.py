@@ -6,6 +6,7 @@ from datetime import datetime
 from pathlib import Path
 
 from services.risk.policies.domain import PRODUCTS
+from services.risk.registry import repository as registry
 from services.risk.settings import RiskSettings
 from services.risk.watch import counting, gauges, guards, references, service
 from services.risk.watch.references import Reference, ReferenceRefused
@@ -41,9 +42,26 @@ def reference_of(context: Context) -> Reference | None:
 async def watch(context: Context) -> None:
     """The worker's job."""
     reference = await asyncio.to_thread(reference_of, context)
+    await plant_registered(context.database, besides=reference)
     looked = await one_round(context.database, reference=reference, now=context.clock())
     if looked is not None:
         gauges.show(looked)
+
+
+async def plant_registered(database: Database, *, besides: Reference | None) -> None:
+    """Keep what came with models of the registry; one that is not whole is told in the log."""
+    async with database.statement() as session:
+        found = await registry.references(session)
+    for label, content in found.items():
+        if besides is not None and label == besides.model:
+            continue
+        try:
+            reference = references.read(content)
+        except ReferenceRefused as error:
+            log.warning("watch.reference_refused", extra={"model": label, "cause": str(error)})
+            continue
+        async with database.transaction() as session:
+            await counting.plant(session, reference)
 
 
 async def one_round(

@@ -83,15 +83,23 @@ def load(folder: Path, *, name: str = "fraud") -> Reference:
     """Reads `name`.reference.json; raises ReferenceRefused unless it fits `name`.onnx beside it."""
     path = folder / f"{name}.reference.json"
     try:
-        fields = json.loads(path.read_bytes())
-        reference = Reference.model_validate(fields)
+        content = path.read_bytes()
         model = hashlib.sha256((folder / f"{name}.onnx").read_bytes()).hexdigest()
     except OSError as error:
         raise ReferenceRefused(f"{path.name} cannot be read: {error.strerror}") from error
-    except (ValueError, ValidationError) as error:
-        raise ReferenceRefused(f"{path.name} is no reference: {error}") from error
-    if reference_sha256(fields) != reference.reference_sha256:
-        raise ReferenceRefused(f"{path.name} was altered after it was written")
+    reference = read(content, name=path.name)
     if model != reference.model_sha256:
         raise ReferenceRefused(f"{path.name} belongs to another model than {name}.onnx")
+    return reference
+
+
+def read(content: bytes, *, name: str = "this") -> Reference:
+    """The reference in a file's bytes, whichever model it is of; raises ReferenceRefused."""
+    try:
+        fields = json.loads(content)
+        reference = Reference.model_validate(fields)
+    except (ValueError, ValidationError) as error:
+        raise ReferenceRefused(f"{name} is no reference: {error}") from error
+    if reference_sha256(fields) != reference.reference_sha256:
+        raise ReferenceRefused(f"{name} was altered after it was written")
     return reference

@@ -1,6 +1,6 @@
 """HTTP models of risk's policies: versions, their tests, activation, back-tests."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -163,6 +163,23 @@ class SwapCount(Reply):
     value_minor: int
 
 
+class SwapDay(Reply):
+    """A day of the bank: decisions, those that change, and the money in these, in fen."""
+
+    day: date
+    decisions: int
+    changed: int
+    changed_minor: int
+
+
+class SwapBand(Reply):
+    """Decisions on amounts from `from_minor` fen on, up to the next band."""
+
+    from_minor: int
+    decisions: int
+    changed: int
+
+
 class SwapSet(Reply):
     """What would change. `failed` counts rulings in which a rule of the version failed.
 
@@ -176,6 +193,10 @@ class SwapSet(Reply):
     differs: int
     counts: list[SwapCount]
     examples: list[SwapExample]
+    #: Null in a swap-set from before there were these.
+    changed: int | None = None
+    days: list[SwapDay] | None = None
+    bands: list[SwapBand] | None = None
 
 
 class BackTest(Reply):
@@ -188,6 +209,7 @@ class BackTest(Reply):
     most: int
     state: Literal["running", "done", "failed", "lost"]
     seen: int
+    spent_us: int = 0
     swap_set: SwapSet | None
     asked_by: str
     asked_at: datetime

@@ -1,13 +1,16 @@
 """Back-tests: kept decisions ruled again by a version and by the one in force.
 
 It runs beside the live decisions of its process and gives way to them: a few rulings at a time,
-each some microseconds, then whatever else waits.
+each some microseconds, then whatever else waits. What the version in force itself has decided is
+not ruled again by it: a replay of it gives the same, which is tested.
 """
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import cast
 from uuid import UUID
@@ -15,7 +18,7 @@ from uuid import UUID
 from services.risk.policies import repository as versions
 from services.risk.policies import service as policies
 from services.risk.policies.back_tests import repository
-from services.risk.policies.back_tests.domain import Kept, Tally
+from services.risk.policies.back_tests.domain import Kept, Tally, said_by
 from services.risk.policies.back_tests.repository import BackTestRow, Place
 from services.risk.policies.contents import read as read_version
 from services.risk.policies.domain import Product
@@ -24,15 +27,15 @@ from shared.contracts.http import risk_policies as contract
 from shared.kit.app import Context
 from shared.kit.auth import Caller
 from shared.kit.clock import new_id
-from shared.kit.database import Session
+from shared.kit.database import AnySession, Session
 from shared.kit.problems import BankError, InvalidRequest
 
 log = logging.getLogger(__name__)
 
-#: Decisions read at once: reading them takes about as long as one decision does.
-PAGE = 64
+#: Decisions of one statement. Their JSON is read by slices, since that takes as long as ruling.
+PAGE = 256
 #: Decisions ruled before others get their turn.
-SLICE = 8
+SLICE = 16
 TELL_EVERY = 2_048
 #: Silent for so long, its process has died.
 LOST_AFTER = timedelta(seconds=60)
@@ -48,7 +51,7 @@ class BackTestRunning(BankError):
 
 
 class BackTests:
-    """The back-tests that run in this process: one at a time."""
+    """The back-tests of policies and models that run in this process: one at a time."""
 
     def __init__(self) -> None:
         self._running: asyncio.Task[None] | None = None
@@ -58,7 +61,9 @@ class BackTests:
         return self._running is not None and not self._running.done()
 
     def start(self, context: Context, row: BackTestRow, before: Program, after: Program) -> None:
-        work = _run(context, row, before=before, after=after)
+        self.run(_run(context, row, before=before, after=after))
+
+    def run(self, work: Coroutine[object, object, None]) -> None:
         self._running = asyncio.create_task(work, name="back-test")
 
     async def stop(self) -> None:
@@ -95,7 +100,7 @@ async def ask(
 
     Raises InvalidRequest, BackTestRunning, PolicyVersionNotFound.
     """
-    _check_span(body)
+    check_span(body.since, body.until)
     if running.is_busy:
         raise BackTestRunning
     after, _ = read_version(await policies.found(session, product=product, version=version))
@@ -133,17 +138,18 @@ def told(row: BackTestRow, *, now: datetime) -> contract.BackTest:
     return contract.BackTest.model_validate(values | ({"state": "lost"} if lost else {}))
 
 
-def _check_span(body: contract.AskBackTest) -> None:
-    for field in ("since", "until"):
-        if getattr(body, field).tzinfo is None:
+def check_span(since: datetime, until: datetime) -> None:
+    """Raises InvalidRequest."""
+    for field, at in (("since", since), ("until", until)):
+        if at.tzinfo is None:
             raise InvalidRequest(field=field, expected="a time with its offset from UTC")
-    if not timedelta(0) < body.until - body.since <= MAX_SPAN:
+    if not timedelta(0) < until - since <= MAX_SPAN:
         words = f"a time after since, by at most {MAX_SPAN.days} days"
         raise InvalidRequest(field="until", expected=words)
 
 
 async def _run(context: Context, row: BackTestRow, *, before: Program, after: Program) -> None:
-    tally = Tally()
+    tally, began = Tally(), time.perf_counter_ns()
     state, swap_set = "failed", None
     try:
         await _replay(context, row, tally, before=before, after=after)
@@ -156,6 +162,7 @@ async def _run(context: Context, row: BackTestRow, *, before: Program, after: Pr
             row.back_test_id,
             state=state,
             seen=tally.seen,
+            spent_us=(time.perf_counter_ns() - began) // 1000,
             now=context.clock(),
             swap_set=swap_set,
         )
@@ -164,30 +171,66 @@ async def _run(context: Context, row: BackTestRow, *, before: Program, after: Pr
 async def _replay(
     context: Context, row: BackTestRow, tally: Tally, *, before: Program, after: Program
 ) -> None:
-    place: Place | None = Place(row.until, UUID(int=0))
-    unheard = 0
-    while place is not None and tally.seen < row.most:
-        limit = min(PAGE, row.most - tally.seen)
+    began = time.perf_counter_ns()
+
+    async def tell(session: AnySession) -> None:
+        await repository.tell(
+            session,
+            row.back_test_id,
+            state="running",
+            seen=tally.seen,
+            spent_us=(time.perf_counter_ns() - began) // 1000,
+            now=context.clock(),
+        )
+
+    asked = Asked(row.product, row.since, row.until, row.most)
+    async for kept in slices(context, asked, tell=tell):
+        rule_again(kept, tally, before=before, after=after)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Which kept decisions a back-test wants: the newest `most` of a product's between two times."""
+
+    product: str
+    since: datetime
+    until: datetime
+    most: int
+
+
+async def slices(
+    context: Context, asked: Asked, *, tell: Callable[[AnySession], Awaitable[None]]
+) -> AsyncIterator[Sequence[Kept]]:
+    """The decisions, the newest first, some at a time; others get their turn after each part.
+
+    `tell` is called now and then, so that whoever waits sees how far it is.
+    """
+    place: Place | None = Place(asked.until, UUID(int=0))
+    left, unheard = asked.most, 0
+    while place is not None and left > 0:
         async with context.database.statement() as session:
-            kept, place = await repository.page(
-                session, product=row.product, since=row.since, before=place, limit=limit
+            rows, place = await repository.page(
+                session,
+                product=asked.product,
+                since=asked.since,
+                before=place,
+                limit=min(PAGE, left),
             )
-            unheard += len(kept)
+            left, unheard = left - len(rows), unheard + len(rows)
             if unheard >= TELL_EVERY:
                 unheard = 0
-                now = context.clock()
-                await repository.tell(
-                    session, row.back_test_id, state="running", seen=tally.seen, now=now
-                )
-        for start in range(0, len(kept), SLICE):
-            rule_again(kept[start : start + SLICE], tally, before=before, after=after)
+                await tell(session)
+        for start in range(0, len(rows), SLICE):
+            yield [repository.kept_of(row, asked.product) for row in rows[start : start + SLICE]]
             await asyncio.sleep(0)
 
 
-def rule_again(kept: list[Kept], tally: Tally, *, before: Program, after: Program) -> None:
+def rule_again(kept: Sequence[Kept], tally: Tally, *, before: Program, after: Program) -> None:
     """Rule decisions by both versions, and count what comes of it."""
     for one in kept:
         if one.facts is None:
             tally.unreadable += 1
-        else:
-            tally.add(one, before=before.ruling(one.facts), after=after.ruling(one.facts))
+            continue
+        by_itself = one.policy_sha256 == before.sha256
+        was = one.said() if by_itself else said_by(before.ruling(one.facts))
+        tally.add(one, before=was, after=said_by(after.ruling(one.facts)))
