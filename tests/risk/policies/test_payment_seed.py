@@ -14,6 +14,7 @@ from services.risk.policies.facts import hour_of
 from services.risk.policies.graphs import with_thresholds
 from services.risk.policies.programs import Program
 from services.risk.policies.reasons import NEVER_APPROVED, REASONS
+from services.risk.training.applications.fitting import CREDIT_REASONS
 
 PROGRAM = seeds.seed_program("payment")
 HOUR_MS = 3_600_000
@@ -204,7 +205,8 @@ class TestSeeds:
             for product in ("payment", "account_opening", "loan", "card")
             for rule in seeds.seed_program(product).graph.rules  # type: ignore[arg-type]
         }
-        assert set(REASONS) == used | {"rule_failed"} | NEVER_APPROVED
+        of_scores = set(CREDIT_REASONS.values())
+        assert set(REASONS) == used | of_scores | {"rule_failed"} | NEVER_APPROVED
         for zh, en in REASONS.values():
             assert en.isascii()
             assert any("\u4e00" <= letter <= "\u9fff" for letter in zh)
