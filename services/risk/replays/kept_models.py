@@ -32,15 +32,21 @@ class KeptModels:
         self._known: OrderedDict[bytes, Scorer] = OrderedDict()
 
     async def find(
-        self, session: AnySession, sha256: bytes, *, used: Sequence[Scorer] = ()
+        self,
+        sha256: bytes,
+        *,
+        used: Sequence[Scorer] = (),
+        session: AnySession | None = None,
     ) -> Scorer | None:
-        """What has that hash; `used` are those that decide now."""
+        """What has that hash; `used` are those that decide now. Without a session it is looked
+        for in the folders alone.
+        """
         for one in used:
             if one.sha256 == sha256.hex():
                 return one
         if sha256 not in self._known:
             # reading and checking take a tenth of a second, in which others decide
-            model = await self._registered(session, sha256)
+            model = None if session is None else await self._registered(session, sha256)
             if model is None:
                 model = await asyncio.to_thread(self._read, sha256.hex())
             if model is None:

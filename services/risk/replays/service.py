@@ -153,7 +153,7 @@ async def _replay(
         for decision in made[start : start + SLICE]:
             sha256 = decision.model_sha256
             if sha256 is not None and sha256 not in models:
-                models[sha256] = await replays.models.find(session, sha256, used=used)
+                models[sha256] = await replays.models.find(sha256, used=used, session=session)
             model = None if sha256 is None else models[sha256]
             ready.append((decision, await replays.program(session, decision), model))
         began = time.perf_counter_ns()

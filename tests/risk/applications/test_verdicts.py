@@ -6,6 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
+from services.risk.policies.seeds import seed_program
 from tests.bank import Bank
 from tests.risk.applications.support import (
     application,
@@ -15,6 +16,7 @@ from tests.risk.applications.support import (
     standing,
 )
 from tests.risk.cases.support import Desk, take_and_judge
+from tests.risk.support import record
 
 #: From this limit on two people grant.
 LARGE = 10_000_000
@@ -51,6 +53,14 @@ async def explanation(desk: Desk, body: dict[str, Any], last: str = "explanation
         return (await client.put(path, json={})).json()
 
 
+async def price_of_grade(desk: Desk, body: dict[str, Any]) -> int:
+    """What the release's policy asks of the grade that the application got."""
+    grade = (await record(desk.bank, body["application_id"]))["grade"]
+    price = seed_program("loan").price_of(grade)
+    assert price is not None, grade
+    return price
+
+
 class TestCase:
     @pytest.mark.parametrize(("product", "hours"), [("loan", 48), ("card", 24)])
     async def test_is_due_as_its_product_asks(self, desk: Desk, product: str, hours: int):
@@ -69,11 +79,12 @@ class TestVerdict:
         assert (done.json()["state"], done.json()["outcome"]) == ("closed", "approved")
         stands = await standing(desk.bank, body)
         assert (stands["state"], stands["decided_by"]) == ("approved", "person")
-        assert (stands["limit_minor"], stands["price_bps"]) == (1_500_000, 1_800)
+        price = await price_of_grade(desk, body)
+        assert (stands["limit_minor"], stands["price_bps"]) == (1_500_000, price)
         assert stands["reasons"] == []
         assert (await explanation(desk, body))["situation"] == "approved"
         (told,) = await desk.told("risk.case.v1", body["application_id"])
-        assert (told["limit_minor"], told["price_bps"]) == (1_500_000, 1_800)
+        assert (told["limit_minor"], told["price_bps"]) == (1_500_000, price)
 
     async def test_leaves_the_first_answer_as_it_was(self, desk: Desk):
         body = await waiting(desk)
@@ -94,7 +105,6 @@ class TestVerdict:
     @pytest.mark.parametrize(
         "verdict",
         [
-            APPROVE,  # the policy has no limit without a score
             APPROVE | {"limit_minor": 2_000_001},
             DECLINE | {"limit_minor": 1},
         ],
@@ -148,7 +158,7 @@ class TestAppeal:
         stands = await standing(desk.bank, body)
         assert (stands["state"], stands["limit_minor"]) == ("approved", 500_000)
         # declined, so that nothing was offered: the price is that of the grade all the same
-        assert stands["price_bps"] == 1_800
+        assert stands["price_bps"] == await price_of_grade(desk, body)
         assert (await explanation(desk, body))["situation"] == "appeal_approved"
 
 

@@ -75,7 +75,7 @@ class TestReplay:
         pages = await replay(bank, since=since, until=datetime.now(UTC))
         assert total(pages, "seen") == total(pages, "equal") == len(made)
         loans = await replay(bank, since=since, product="loan")
-        assert (total(loans, "seen"), total(loans, "scored")) == (2, 0)
+        assert (total(loans, "seen"), total(loans, "scored")) == (2, 2)
 
     async def test_goes_by_the_version_that_decided(self, bank: Bank, unique: str):
         since = datetime.now(UTC)
