@@ -138,8 +138,8 @@ def _tried(
             odds = np.concatenate([one[count] for one in by_count])
             yield {**setting, "trees": float(count)}, odds
         return
-    odds = [one.log_odds(data.rows[seen]) for one, (_, seen) in zip(fitted, splits, strict=True)]
-    yield setting, np.concatenate(odds)
+    aside = [one.log_odds(data.rows[seen]) for one, (_, seen) in zip(fitted, splits, strict=True)]
+    yield setting, np.concatenate(aside)
 
 
 def log_loss(truth: Truth, odds: Floats) -> float:
