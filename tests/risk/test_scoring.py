@@ -103,7 +103,7 @@ class TestCommittedModel:
 
 class TestLoad:
     def test_accepts_a_true_copy(self, folder: Path) -> None:
-        assert load(folder).label == "fraud-2026.1"
+        assert load(folder).label == "fraud-2026.2"
 
     @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)
     @given(place=st.integers(0, 10**6), bit=st.integers(0, 7))

@@ -100,6 +100,6 @@ class TestCommittedArtifacts:
 
     def test_were_trained_with_the_command_s_own_defaults(self) -> None:
         trained_on = json.loads((ARTIFACTS / "fraud.json").read_bytes())["trained_on"]
-        size = Size()
+        size = fraud.SIZE
         expected = f"seed {fraud.SEED}, {size.customers} customers, {size.days} days"
         assert expected in trained_on

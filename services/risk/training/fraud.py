@@ -9,7 +9,7 @@ import hashlib
 import json
 import sys
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -22,13 +22,12 @@ from services.risk.evaluation import (
     brier,
     precision_recall,
     roc_auc,
-    threshold_for,
 )
 from services.risk.features import FEATURES, FRAUD_INPUTS, Windows
 from services.risk.features.whole import measured
 from services.risk.rings.domain import Rings
-from services.risk.scoring import FraudModel, manifest_sha256
-from services.risk.training import reference
+from services.risk.scoring import FraudModel
+from services.risk.training import papers, reference
 from services.risk.training.export import ParityBroken, Trained, check_parity, fit, to_onnx
 from services.risk.training.simulation import (
     HONEST,
@@ -41,9 +40,11 @@ from services.risk.training.simulation import (
 
 NAME = "fraud"
 REFERENCE = f"{NAME}.reference.json"
-VERSION = "2026.1"
+VERSION = "2026.2"
 SEED = 20260101
-#: Of the payments at or above a threshold, this part is fraud in the validation weeks.
+#: How large a city the model of the release was fitted on.
+SIZE = Size(customers=4_800, shops=480)
+#: Of the payments at or above a threshold, this part at least is fraud, 19 times of 20.
 DECLINE_PRECISION = 0.95
 REVIEW_PRECISION = 0.60
 GOLDEN_PER_KIND = 2
@@ -109,6 +110,21 @@ def fingerprint(history: Sequence[Labeled]) -> str:
     return digest.hexdigest()
 
 
+def data_of(
+    history: Sequence[Labeled], fitted: Table, *, seed: int, size: Size
+) -> dict[str, object]:
+    """The part `data` of a manifest: the rows of the fit, under the print of the whole history."""
+    return {
+        "source": (
+            f"simulated city, seed {seed}, {size.customers} customers, {size.days} days, "
+            f"{len(history)} payments"
+        ),
+        "rows": len(fitted.days),
+        "bad": int(fitted.is_fraud.sum()),
+        "sha256": fingerprint(history),
+    }
+
+
 def _metrics(
     model: Trained, valid: Table, test: Table, *, review: float, decline: float
 ) -> dict[str, float]:
@@ -172,43 +188,38 @@ def train(*, seed: int, size: Size) -> tuple[bytes, bytes, bytes]:
     exported = check_parity(model, onnx, table.features, seed=seed)
 
     scores = model.score(valid.features)
-    decline = threshold_for(valid.is_fraud, scores, precision=DECLINE_PRECISION)
-    review = min(decline, threshold_for(valid.is_fraud, scores, precision=REVIEW_PRECISION))
+    decline = papers.threshold_kept(valid.is_fraud, scores, precision=DECLINE_PRECISION)
+    review = papers.threshold_kept(valid.is_fraud, scores, precision=REVIEW_PRECISION)
+    review = min(decline, review)
     golden = _golden(model, test)
     features = {feature.name: feature for feature in FEATURES}
     fields: dict[str, object] = {
         "name": NAME,
         "version": VERSION,
-        "sha256": hashlib.sha256(onnx).hexdigest(),
-        "trained_on": (
-            f"simulated city, seed {seed}, {size.customers} customers, {size.days} days, "
-            f"{len(history)} payments, sha256 {fingerprint(history)}"
-        ),
+        "sha256": papers.sha256(onnx),
+        "product": "payment",
+        "owner": papers.OWNER,
+        "data": (data := data_of(history, fitted, seed=seed, size=size)),
+        "trained_on": f"{data['source']}, sha256 {data['sha256']}",
         "features": [asdict(features[name]) for name in FRAUD_INPUTS],
         "thresholds": {"review": round(review, 6), "decline": round(decline, 6)},
         "metrics": _metrics(model, valid, test, review=review, decline=decline)
         | {"parity_worst": exported.worst, "parity_rows": float(exported.rows)},
         "golden": [
-            {
-                "label": label,
-                "inputs": [None if np.isnan(value) else float(value) for value in row],
-                "score": float(exported.score(row[None, :])[0]),
-            }
+            papers.golden(label, row, float(exported.score(row[None, :])[0]))
             for label, row in golden
         ],
     }
-    fields["manifest_sha256"] = manifest_sha256(fields)
-    written = json.dumps(fields, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
     later = table.between(half, size.days)
     distributions = reference.written(
         name=NAME,
         version=VERSION,
-        model_sha256=hashlib.sha256(onnx).hexdigest(),
+        model_sha256=papers.sha256(onnx),
         features=FRAUD_INPUTS,
         fitted=fitted.features,
         scores=exported.score(later.features),
     )
-    return onnx, written.encode(), distributions
+    return onnx, papers.written(fields), distributions
 
 
 def reference_of(model: FraudModel, *, seed: int, size: Size) -> bytes:
@@ -230,30 +241,21 @@ def reference_of(model: FraudModel, *, seed: int, size: Size) -> bytes:
     )
 
 
-def _write(folder: Path, files: Mapping[str, bytes]) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, content in files.items():
-        path = folder / name
-        part = path.with_suffix(path.suffix + ".part")
-        part.write_bytes(content)
-        part.replace(path)
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Writes `fraud.onnx`, `fraud.json`, `fraud.reference.json`; 1 if the export differs."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True, help="folder of the three files")
     parser.add_argument("--seed", type=int, default=SEED)
-    parser.add_argument("--customers", type=int, default=Size().customers)
-    parser.add_argument("--days", type=int, default=Size().days)
+    parser.add_argument("--customers", type=int, default=SIZE.customers)
+    parser.add_argument("--days", type=int, default=SIZE.days)
     parser.add_argument(
         "--reference-only", action="store_true", help="of the model that is in the folder"
     )
     chosen = parser.parse_args(arguments)
-    size = Size(customers=chosen.customers, days=chosen.days)
+    size = Size.of(chosen.customers, days=chosen.days)
     if chosen.reference_only:
         found = reference_of(scoring.load(chosen.out), seed=chosen.seed, size=size)
-        _write(chosen.out, {REFERENCE: found})
+        papers.write(chosen.out, {REFERENCE: found})
         return 0
     try:
         onnx, manifest, distributions = train(seed=chosen.seed, size=size)
@@ -261,7 +263,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"not written: {error}\n")
         return 1
     files = {f"{NAME}.onnx": onnx, f"{NAME}.json": manifest, REFERENCE: distributions}
-    _write(chosen.out, files)
+    papers.write(chosen.out, files)
     fields = json.loads(manifest)
     print(f"{NAME}.onnx: {len(onnx)} bytes, sha256 {fields['sha256']}")
     for name, value in {**fields["thresholds"], **fields["metrics"]}.items():

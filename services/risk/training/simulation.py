@@ -40,6 +40,11 @@ class Size:
     shops: int = 240
     days: int = 84
 
+    @classmethod
+    def of(cls, customers: int, *, days: int) -> "Size":
+        """With the usual number of shops for so many customers."""
+        return cls(customers, shops=max(customers // 10, 1), days=days)
+
 
 @dataclass(frozen=True, slots=True)
 class Labeled:

@@ -71,7 +71,7 @@ class TestReference:
         aside.rename(folder / NAME)
         found = jobs.reference_of(context)
         assert found is not None
-        assert found.model == "fraud-2026.1"
+        assert found.model == "fraud-2026.2"
 
 
 class TestDistribution:

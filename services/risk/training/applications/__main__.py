@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return 1
         papers.write(chosen.out, files)
         for name in sorted(files):
-            if name.endswith(".json"):
+            if name.endswith(("/champion.json", "/challenger.json")):
                 _tell(name, files[name])
     return 0
 

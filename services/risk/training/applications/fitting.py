@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from services.risk import scorecards, scoring
 from services.risk.evaluation import average_precision, brier, ks, precision_recall, roc_auc
 from services.risk.policies.domain import Product
-from services.risk.training import additive, cards, papers, woe
+from services.risk.training import additive, cards, papers, reference, woe
 from services.risk.training.applications import account_world, credit_world
 from services.risk.training.applications.credit_world import Applications
 from services.risk.training.applications.meanings import MEANINGS
@@ -148,8 +148,9 @@ def scorecard(found: Parts, *, source: str, version: str) -> Made:
         "golden": cards.golden_of(base, characteristics, found.test.columns(), test),
     }
     content = papers.written(fields)
-    scorecards.of_bytes(content)
-    return Made(f"{product}-scorecard", {".json": content}, test)
+    sha256 = scorecards.of_bytes(content).sha256
+    files = {".json": content, ".reference.json": _reference(found, fields, kept, sha256, test)}
+    return Made(f"{product}-scorecard", files, test)
 
 
 def trees(found: Parts, *, source: str, version: str, seed: int) -> Made:
@@ -180,8 +181,28 @@ def trees(found: Parts, *, source: str, version: str, seed: int) -> Made:
         ],
     }
     content = papers.written(fields)
-    scoring.of_bytes(content, onnx)
-    return Made(f"{product}-additive", {".onnx": onnx, ".json": content}, scores)
+    sha256 = scoring.of_bytes(content, onnx).sha256
+    told = _reference(found, fields, kept, sha256, scores)
+    files = {".onnx": onnx, ".json": content, ".reference.json": told}
+    return Made(f"{product}-additive", files, scores)
+
+
+def _reference(
+    found: Parts,
+    fields: Mapping[str, object],
+    kept: list[str],
+    sha256: str,
+    scores: NDArray[np.float64],
+) -> bytes:
+    """How inputs lay in the fit and scores in the test, for the watch over the model in use."""
+    return reference.written(
+        name=str(fields["name"]),
+        version=str(fields["version"]),
+        model_sha256=sha256,
+        features=kept,
+        fitted=_columns(found.fitted, kept).astype(np.float32),
+        scores=scores,
+    )
 
 
 def _alone(onnx: bytes, row: NDArray[np.float64]) -> float:
