@@ -168,5 +168,9 @@ async def another_risk(bank: Bank, **environment: str) -> AsyncIterator[httpx.As
         process.wait(15)
 
 
+async def ready(risk: httpx.AsyncClient) -> bool:
+    return (await risk.get("/readyz")).status_code == 200
+
+
 def minutes(count: float) -> timedelta:
     return timedelta(minutes=count)

@@ -4,7 +4,6 @@ Nothing that fails is silent: the decision is flagged as degraded, with its caus
 """
 
 import asyncio
-import json
 import math
 import re
 import shutil
@@ -12,7 +11,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from services.risk import scoring
@@ -21,7 +19,7 @@ from services.risk.engine import MAX_MISSING, Engine, graded, scored
 from services.risk.features import FRAUD_INPUTS, Windows
 from services.risk.features.bounds import BOUNDS
 from services.risk.features.definitions import SPANS_MS
-from services.risk.model_files import load_model, load_scorecard, reload
+from services.risk.model_files import load_scorecard
 from services.risk.policies import seeds
 from services.risk.policies.active import ActivePolicies
 from services.risk.policies.facts import over
@@ -30,7 +28,8 @@ from services.risk.windows import DAY_MS, Limits, SeenPayment
 from tests.bank import ROOT, Bank, eventually, free_port
 from tests.payments.test_with_risk import pay
 from tests.payments.test_with_risk import payment as payment_of
-from tests.risk.support import another_risk, decided, payment, record
+from tests.risk.registry.support import no_model_to_load
+from tests.risk.support import another_risk, decided, payment, ready, record
 from tests.risk.test_windows import NOON_MS
 
 ARTIFACTS = Path(scoring.__file__).parent / "artifacts"
@@ -96,46 +95,7 @@ class TestInputs:
                 assert value is None or least <= value <= most, name
 
 
-def replaced(path: Path, text: str) -> None:
-    """The file with another content, at once, as whoever brings a model does it."""
-    part = path.with_suffix(".part")
-    part.write_text(text)
-    part.replace(path)
-
-
-async def ready(risk: httpx.AsyncClient) -> bool:
-    return (await risk.get("/readyz")).status_code == 200
-
-
 class TestModel:
-    async def test_that_is_bad_at_a_reload_leaves_the_one_before_and_flags_it(
-        self, bank: Bank, unique: str, tmp_path: Path
-    ) -> None:
-        folder = Path(shutil.copytree(ARTIFACTS, tmp_path / "artifacts"))
-        sound = (folder / "fraud.json").read_text()
-        settings = {"ARTIFACTS_DIR": str(folder), "MODEL_CHECK_EVERY_S": "0.05"}
-        async with another_risk(bank, **settings) as risk:
-
-            async def flags_are(*flags: str) -> bool:
-                made = await decided(risk, bank, payment(unique))
-                assert (made["model"], made["score"] is None) == ("fraud-2026.1", False)
-                return made["degraded"] == list(flags)
-
-            await eventually(lambda: ready(risk))
-            await eventually(flags_are)
-            # another answer for a golden vector, under a hash that agrees with it
-            fields = json.loads(sound)
-            fields["golden"][0]["score"] = 0.5
-            fields["manifest_sha256"] = scoring.manifest_sha256(fields)
-            replaced(folder / "fraud.json", json.dumps(fields))
-            await eventually(lambda: flags_are("model_reload_refused"))
-            large = await decided(risk, bank, payment(unique, amount_minor=6_000_000))
-            assert [reason["code"] for reason in large["reasons"]] == ["amount_unscored"]
-            replaced(folder / "fraud.json", sound)
-            await eventually(flags_are)
-            (folder / "fraud.onnx").unlink()
-            await eventually(lambda: flags_are("model_reload_refused"))
-
     async def test_that_is_bad_at_the_start_leaves_rules_and_scorecard_and_they_say_so(
         self, bank: Bank, unique: str, tmp_path: Path
     ):
@@ -143,13 +103,18 @@ class TestModel:
         content = bytearray((spoiled / "fraud.onnx").read_bytes())
         content[len(content) // 2] ^= 1
         (spoiled / "fraud.onnx").write_bytes(content)
-        async with another_risk(bank, ARTIFACTS_DIR=str(spoiled)) as risk:
+        async with (
+            no_model_to_load(bank),
+            another_risk(bank, ARTIFACTS_DIR=str(spoiled)) as risk,
+        ):
             await eventually(lambda: ready(risk))
             made = await decided(risk, bank, payment(unique))
             large = await decided(risk, bank, payment(unique, amount_minor=6_000_000))
             token = {"authorization": f"Bearer {bank.staff_token()}"}
             card = await risk.get("/v1/model", headers=token)
-        assert (made["outcome"], made["model"]) == ("approve", "fraud-scorecard-2026.1")
+        fallback = load_scorecard(ARTIFACTS)
+        assert fallback is not None
+        assert (made["outcome"], made["model"]) == ("approve", fallback.label)
         assert 0 < made["score"] < 0.1
         assert made["degraded"] == ["model_unavailable"]
         assert "amount_unscored" in [reason["code"] for reason in large["reasons"]]
@@ -189,22 +154,6 @@ class TestModel:
         degraded: list[str] = []
         assert graded(bare, calm(), degraded) == (None, None)
         assert degraded == ["model_unavailable"]
-
-    async def test_that_is_sound_takes_over_where_there_was_none(self, tmp_path: Path) -> None:
-        engine = Engine(
-            policies=ActivePolicies(),
-            windows=Windows(),
-            rings=Rings(),
-            windows_age_ms=lambda: 0,
-            model=load_model(tmp_path),
-            behind_after_ms=1,
-        )
-        assert engine.model is None
-        await reload(engine, tmp_path)
-        assert (engine.model, engine.model_flags) == (None, ())
-        await reload(engine, ARTIFACTS)
-        assert engine.model is not None
-        assert engine.model.label == "fraud-2026.1"
 
 
 class TestDeadline:

@@ -13,11 +13,12 @@ import pytest
 from services.risk import scorecards, scoring
 from services.risk.replays.kept_models import KeptModels
 from shared.kit.clock import new_id
-from tests.bank import Bank
+from tests.bank import Bank, eventually
 from tests.risk.applications.support import application, applied, register
 from tests.risk.policies.support import in_force, staff, with_ceiling
+from tests.risk.registry.support import no_model_to_load
 from tests.risk.replays.support import replay, total
-from tests.risk.support import another_risk, decided, payment
+from tests.risk.support import another_risk, decided, payment, ready
 
 #: Sent at once.
 BESIDE = 20
@@ -108,7 +109,11 @@ class TestFallback:
         since = datetime.now(UTC)
         async with bank.client("risk") as client:
             scored = await decided(client, bank, payment(unique))
-        async with another_risk(bank, ARTIFACTS_DIR=str(tmp_path)) as client:
+        async with (
+            no_model_to_load(bank),
+            another_risk(bank, ARTIFACTS_DIR=str(tmp_path)) as client,
+        ):
+            await eventually(lambda: ready(client))
             made = [
                 await decided(client, bank, payment(unique, amount_minor=amount))
                 for amount in (100, 6_000_000)
@@ -127,7 +132,11 @@ class TestFallback:
         artifacts = Path(scoring.__file__).parent / "artifacts"
         shutil.copy(artifacts / "fraud.scorecard.json", tmp_path / "fraud.scorecard.json")
         since = datetime.now(UTC)
-        async with another_risk(bank, ARTIFACTS_DIR=str(tmp_path)) as client:
+        async with (
+            no_model_to_load(bank),
+            another_risk(bank, ARTIFACTS_DIR=str(tmp_path)) as client,
+        ):
+            await eventually(lambda: ready(client))
             made = await decided(client, bank, payment(unique))
         assert made["model"] == scorecards.load(artifacts).label
         pages = await replay(bank, since=since, until=datetime.now(UTC))
