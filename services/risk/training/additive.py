@@ -161,6 +161,6 @@ _ATTRIBUTES = (
 def _down(threshold: float) -> float:
     """In 32 bits and never above: rounding up would let the next value through."""
     short = np.float32(threshold)
-    if short > threshold:
+    if float(short) > threshold:  # numpy would round the threshold before it compares
         short = np.nextafter(short, np.float32(-np.inf))
     return float(short)

@@ -151,7 +151,7 @@ def _add_node(
 def _up(edge: float) -> float:
     """In 32 bits and never below: a value from the edge on is in the bin after it."""
     short = np.float32(edge)
-    if short < edge:
+    if float(short) < edge:  # numpy would round the edge before it compares
         short = np.nextafter(short, np.float32(np.inf))
     return float(short)
 
