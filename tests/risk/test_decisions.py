@@ -19,7 +19,7 @@ class TestDecision:
         assert made["outcome"] == "approve"
         assert 0 <= made["score"] < 0.1
         assert (made["reasons"], made["degraded"]) == ([], [])
-        assert (made["policy"], made["model"]) == ("payment-2026.1", "fraud-2026.1")
+        assert (made["policy"], made["model"]) == ("payment-2026.1", "fraud-2026.2")
 
     async def test_is_kept_with_all_that_it_saw(self, bank: Bank, unique: str):
         async with bank.client("risk") as risk:
@@ -230,6 +230,6 @@ class TestRequest:
     async def test_for_the_model_is_answered_with_its_card(self, bank: Bank):
         async with bank.client("risk", roles=("reviewer",)) as reviewer:
             card = (await reviewer.get("/v1/model")).json()
-        assert (card["name"], card["version"]) == ("fraud", "2026.1")
+        assert (card["name"], card["version"]) == ("fraud", "2026.2")
         assert card["features"] == list(FRAUD_INPUTS)
         assert card["metrics"]["auc"] > 0.95
