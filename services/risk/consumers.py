@@ -11,11 +11,11 @@ import logging
 import math
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, NotRequired
+from typing import Annotated, Any, Literal, NotRequired
 
 from pydantic import AwareDatetime, Field, TypeAdapter
 from pydantic_core import from_json
@@ -67,16 +67,21 @@ class _Seen(TypedDict):
     merchant_id: NotRequired[_Word | None]
 
 
-_SEEN = TypeAdapter(_Seen)
+class _Received(TypedDict):
+    type: Literal["PaymentReceived"]
+    data: _Seen
 
 
-def seen(data: Mapping[str, Any]) -> SeenPayment:
+_RECEIVED = TypeAdapter(_Received)
+
+
+def seen(envelope: str) -> SeenPayment:
     """A payment's event as the windows keep it. Raises ValidationError, a ValueError.
 
     Not by the event's own model: a start reads millions, and half of their fields count for
     nothing here.
     """
-    told = _SEEN.validate_python(data)
+    told = _RECEIVED.validate_json(envelope)["data"]
     return SeenPayment(
         told["payment_id"],
         told["customer_id"],
@@ -90,24 +95,21 @@ def seen(data: Mapping[str, Any]) -> SeenPayment:
     )
 
 
-def on_payment_received(windows: Windows, rings: Rings, data: Mapping[str, Any]) -> None:
+def on_payment_received(windows: Windows, rings: Rings, payment: SeenPayment) -> None:
     """An attempt counts, whatever becomes of it."""
-    payment = seen(data)
     windows.observe(payment)
     if payment.device_id is not None:
         rings.link(payment.customer_id, ("device", payment.device_id))
 
 
-def on_decision_labelled(_: Windows, rings: Rings, data: Mapping[str, Any]) -> None:
+def on_decision_labelled(_: Windows, rings: Rings, told: DecisionLabelled) -> None:
     """Whose decision turned out to be fraud is known fraud; another label takes it back."""
-    told = DecisionLabelled.model_validate(data)
     is_fraud = told.label == "fraud"
     rings.flag(told.customer_id, cause=str(told.decision_id), is_fraud=is_fraud)
 
 
-def on_list_entry_changed(_: Windows, rings: Rings, data: Mapping[str, Any]) -> None:
+def on_list_entry_changed(_: Windows, rings: Rings, told: ListEntryChanged) -> None:
     """Who is on the black list is known fraud, until the entry expires or is taken off."""
-    told = ListEntryChanged.model_validate(data)
     if told.list != "black" or told.kind not in IN_RINGS:
         return
     node: Node = told.value if told.kind == "customer" else (told.kind, told.value)
@@ -115,20 +117,37 @@ def on_list_entry_changed(_: Windows, rings: Rings, data: Mapping[str, Any]) -> 
     rings.flag(node, cause="black_list", is_fraud=told.is_listed, until_ms=until_ms)
 
 
-def on_identifier_linked(_: Windows, rings: Rings, data: Mapping[str, Any]) -> None:
-    told = IdentifierLinked.model_validate(data)
+def on_identifier_linked(_: Windows, rings: Rings, told: IdentifierLinked) -> None:
     rings.link(told.customer_id, (told.kind, told.value))
 
 
-Handler = Callable[[Windows, Rings, Mapping[str, Any]], None]
+def _reading(kind: type[Event]) -> Callable[[str], Event]:
+    def read(envelope: str) -> Event:
+        told = from_json(envelope)
+        if told["type"] != kind.__name__:
+            raise ValueError("an event of another kind")
+        return kind.model_validate(told["data"])
+
+    return read
+
+
+@dataclass(frozen=True, slots=True)
+class Broadcast:
+    """How one kind of event is read from its envelope, and what handles what was read."""
+
+    read: Callable[[str], Any]
+    handle: Callable[[Windows, Rings, Any], None]
+
+
 #: Which function handles which event; broadcast, so each replica handles all of them.
-BROADCAST: dict[type[Event], Handler] = {
-    PaymentReceived: on_payment_received,
-    DecisionLabelled: on_decision_labelled,
-    ListEntryChanged: on_list_entry_changed,
-    IdentifierLinked: on_identifier_linked,
+BROADCAST: dict[type[Event], Broadcast] = {
+    PaymentReceived: Broadcast(seen, on_payment_received),
+    DecisionLabelled: Broadcast(_reading(DecisionLabelled), on_decision_labelled),
+    ListEntryChanged: Broadcast(_reading(ListEntryChanged), on_list_entry_changed),
+    IdentifierLinked: Broadcast(_reading(IdentifierLinked), on_identifier_linked),
 }
-_BY_TYPE = {kind.__name__: (kind, handle) for kind, handle in BROADCAST.items()}
+#: Of each topic there is one kind that counts here.
+_BY_TOPIC = {kind.topic: (kind, kind.__name__, how) for kind, how in BROADCAST.items()}
 
 
 def topics() -> list[str]:
@@ -258,20 +277,19 @@ class Feed:
     def apply(self, records: Sequence[Record]) -> None:
         """Count each payment once; one that cannot be read does not stop the rest."""
         applied: Counter[type[Event]] = Counter()
+        windows, rings = self._windows, self._rings
         for record in records:
             self._offsets[(record.topic, record.partition)] = record.offset + 1
-            value = record.value
+            kind, name, how = _BY_TOPIC[record.topic]
             # most records tell what became of a payment: they are not even parsed
-            if not any(word in value for word in _BY_TYPE):
+            if name not in record.value:
                 continue
             try:
-                envelope = from_json(value)
-                found = _BY_TYPE.get(envelope["type"])
-                if found is not None:
-                    kind, handle = found
-                    handle(self._windows, self._rings, envelope["data"])
-                    applied[kind] += 1
+                how.handle(windows, rings, how.read(record.value))
+                applied[kind] += 1
             except (ValueError, KeyError, TypeError, AttributeError) as error:
+                if _is_of_another_kind(record.value, name):
+                    continue
                 log.warning(
                     "windows.unreadable",
                     extra={"event_id": str(record.event_id), "cause": type(error).__name__},
@@ -279,6 +297,15 @@ class Feed:
                 _count(Event, "dead", 1)
         for told, times in applied.items():
             _count(told, "applied", times)
+
+
+def _is_of_another_kind(envelope: str, name: str) -> bool:
+    """Whether the word that names a kind only stands somewhere in an event of another one."""
+    try:
+        found: object = from_json(envelope)["type"]
+    except (ValueError, KeyError, TypeError):
+        return False
+    return found != name
 
 
 def _count(kind: type[Event], outcome: str, times: int) -> None:

@@ -9,7 +9,7 @@ they lie in it and what is read from them is compiled: see `features/compiled.py
 """
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import cached_property
 from hashlib import blake2b
 from typing import NamedTuple
@@ -20,7 +20,8 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 def in_ms(at: datetime) -> int:
     """Milliseconds since 1970 UTC of an aware time, rounded down; exact for every date."""
-    return (at - _EPOCH) // timedelta(milliseconds=1)
+    since = at - _EPOCH  # in whole numbers: to divide two times takes five times as long
+    return since.days * DAY_MS + since.seconds * 1_000 + since.microseconds // 1_000
 
 
 def mark_of(word: str) -> int:

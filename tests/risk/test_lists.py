@@ -201,7 +201,7 @@ class TestLists:
             expires_at=ends,
             at=ends - timedelta(days=1),
         ).model_copy(update=changes)
-        on_list_entry_changed(Windows(), rings, told.model_dump(mode="json"))
+        on_list_entry_changed(Windows(), rings, told)
         distances = [
             rings.ring("c1", now_ms=in_ms(ends) + after).fraud_distance for after in (-1, 0)
         ]
