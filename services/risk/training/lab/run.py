@@ -41,6 +41,7 @@ MAX_GROUPS: Final = 12
 _SENSITIVE: Final = {"sex", "gender", "性别", "age", "年龄", "race", "ethnicity", "民族",
                      "status_and_sex"}  # fmt: skip
 _AGES: Final = (25, 35, 45, 60)
+MAX_AGE: Final = 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,7 +236,9 @@ def _grouped(cells: Sequence[str]) -> NDArray[np.str_] | None:
         ages = np.array([float(cell) if cell != "–" else np.nan for cell in cells])
     except ValueError:
         return None
-    if np.nanmax(ages) > 130:
+    # a number that stands for a missing age is none
+    ages[(ages < 0) | (ages > MAX_AGE)] = np.nan
+    if np.isnan(ages).mean() > 0.5:
         return None
     spans = [f"<{_AGES[0]}", *(f"{a}-{b - 1}" for a, b in pairwise(_AGES)),
              f"{_AGES[-1]}+"]  # fmt: skip

@@ -1,0 +1,1 @@
+"""`make compare VENDORS=folder`: vendors' models beside ours over the same labelled payments."""
