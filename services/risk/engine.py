@@ -9,8 +9,7 @@ from services.risk.features import Windows
 from services.risk.policies.active import ActivePolicies
 from services.risk.policies.reasons import FEATURES_MISSING
 from services.risk.rings.domain import Rings
-from services.risk.scorecards import Scorecard
-from services.risk.scoring import FraudModel
+from services.risk.scorecards import Scorecard, Scorer
 from services.risk.shadows import Shadows
 
 log = logging.getLogger(__name__)
@@ -36,21 +35,18 @@ class Engine:
     windows: Windows
     rings: Rings
     windows_age_ms: Callable[[], int | None]
-    model: "Scorer | None"
+    model: Scorer | None
     behind_after_ms: int
     #: What scores where the model cannot.
     scorecard: Scorecard | None = None
     #: By product, what scores an application, and what is wrong with it.
-    credit_models: Mapping[str, "Scorer"] = field(default_factory=dict)
+    credit_models: Mapping[str, Scorer] = field(default_factory=dict)
     credit_flags: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     model_flags: tuple[str, ...] = ()
     #: What scores beside the decisions, and never in one.
     shadows: Shadows = field(default_factory=Shadows)
     #: From a request's arrival to its ruling.
     deadline_s: float = 0.05
-
-
-Scorer = FraudModel | Scorecard
 
 
 def graded(

@@ -17,6 +17,7 @@ from services.risk.features.bounds import BOUNDS
 from services.risk.scoring import (
     ANY,
     Described,
+    FraudModel,
     Record,
     Scored,
     check_golden,
@@ -105,6 +106,10 @@ class Scorecard:
         """Codes of the reasons that cost most, each once: two characteristics may share one."""
         codes = dict.fromkeys(one.reason for one in self.lost(features) if one.reason)
         return list(codes)[:most]
+
+
+#: Whatever gives a score of features.
+Scorer = FraudModel | Scorecard
 
 
 def _possible(name: str, features: Mapping[str, float]) -> float:

@@ -20,7 +20,7 @@ from prometheus_client import Counter
 from sqlalchemy import ARRAY, DateTime, Double, Text, Uuid, bindparam, func, insert, select
 
 from services.risk.registry.models import shadow_scores
-from services.risk.scorecards import Scorecard
+from services.risk.scorecards import Scorer
 from services.risk.scoring import FraudModel
 from shared.kit.app import Context
 from shared.kit.database import AnySession
@@ -38,7 +38,6 @@ SLICE: Final = 32
 LEFT_OUT = Counter("tongbao_risk_shadow_left_out", "Decisions that no challenger scored", ["cause"])
 
 Features = Mapping[str, float | None]
-Challenger = FraudModel | Scorecard
 
 
 class Seen(NamedTuple):
@@ -60,7 +59,7 @@ class Shadows:
     """Challengers by product, and the decisions that wait for them."""
 
     def __init__(self) -> None:
-        self.challengers: Mapping[str, Sequence[Challenger]] = {}
+        self.challengers: Mapping[str, Sequence[Scorer]] = {}
         self._waiting: deque[tuple[str, Seen]] = deque()
         self._arrived = asyncio.Event()
 
@@ -89,7 +88,7 @@ class Shadows:
         return found
 
 
-def scored_by(challenger: Challenger, seen: Sequence[Seen]) -> Scores:
+def scored_by(challenger: Scorer, seen: Sequence[Seen]) -> Scores:
     """What the challenger gives for each; one that fails spoils only its own scores."""
     scores: list[float | None]
     try:

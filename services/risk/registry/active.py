@@ -15,11 +15,12 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final, cast
 
-from services.risk.engine import Engine, Scorer
+from services.risk.engine import Engine
 from services.risk.policies.domain import PRODUCTS, Product
 from services.risk.registry import contents, repository, seeds
 from services.risk.registry.domain import MAX_CHALLENGERS, is_valid
 from services.risk.registry.repository import ModelRow
+from services.risk.scorecards import Scorer
 from services.risk.scoring import ModelRefused
 from shared.kit.app import Context
 from shared.kit.database import AnySession

@@ -13,12 +13,11 @@ from numpy.typing import NDArray
 
 from services.risk import scorecards, scoring
 from services.risk.applications.features import names_of
-from services.risk.engine import Scorer
 from services.risk.features import FRAUD_INPUTS
 from services.risk.features.bounds import BOUNDS
 from services.risk.policies.domain import PRODUCTS, Product
 from services.risk.registry.domain import Kind
-from services.risk.scorecards import Scorecard
+from services.risk.scorecards import Scorecard, Scorer
 from services.risk.scoring import Described, FraudModel, ModelRefused
 
 #: Rows of the random batch, a tenth of whose values are missing.

@@ -15,7 +15,7 @@ from services.risk.registry.contents import Content, ModelRefused, checks_of
 
 #: The folder that holds `services`, whatever the service's own working directory is.
 ROOT: Final = Path(__file__).parents[3]
-TIMEOUT_S: Final = 30.0
+TIMEOUT_S: Final = 60.0
 #: Address space of the process: numpy and onnxruntime take under a gigabyte of it.
 MEMORY_BYTES: Final = 4 * 2**30
 CPU_S: Final = 25

@@ -7,11 +7,12 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Query
 
 from services.risk.api import engine_of
-from services.risk.engine import Engine, Scorer
+from services.risk.engine import Engine
 from services.risk.policies.domain import PRODUCTS, Product
 from services.risk.replays import service, views
 from services.risk.replays.repository import Place
 from services.risk.replays.service import Replays, Tally
+from services.risk.scorecards import Scorer
 from shared.kit.app import Context, Ctx
 from shared.kit.auth import Caller, allow
 from shared.kit.problems import InvalidRequest

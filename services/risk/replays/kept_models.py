@@ -12,9 +12,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from services.risk import scorecards, scoring
-from services.risk.engine import Scorer
 from services.risk.registry import contents
 from services.risk.registry import repository as registry
+from services.risk.scorecards import Scorer
 from services.risk.scoring import ModelRefused
 from shared.kit.database import AnySession
 

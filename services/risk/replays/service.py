@@ -14,7 +14,6 @@ from typing import cast
 from uuid import UUID
 
 from services.risk import service as risk
-from services.risk.engine import Scorer
 from services.risk.policies import repository as versions
 from services.risk.policies.domain import PolicyRefused, Product
 from services.risk.policies.programs import Program
@@ -30,6 +29,7 @@ from services.risk.replays.domain import (
 from services.risk.replays.kept_models import KeptModels
 from services.risk.replays.repository import Place
 from services.risk.repository import StoredDecision
+from services.risk.scorecards import Scorer
 from services.risk.scoring import FraudModel
 from shared.kit.app import Context
 from shared.kit.database import AnySession

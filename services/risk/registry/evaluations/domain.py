@@ -9,10 +9,11 @@ from uuid import UUID
 import numpy as np
 from numpy.typing import NDArray
 
-from services.risk.engine import MAX_MISSING, Scorer, thresholds_of
+from services.risk.engine import MAX_MISSING, thresholds_of
 from services.risk.policies.back_tests.domain import Kept, Said, Tally, said_by
 from services.risk.policies.programs import Program
 from services.risk.policies.reasons import FEATURES_MISSING
+from services.risk.scorecards import Scorer
 from services.risk.scoring import FraudModel
 
 #: What a label says, as a number; what is unknown is no label.

@@ -6,12 +6,13 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from services.risk.engine import Scorer, thresholds_of
+from services.risk.engine import thresholds_of
 from services.risk.evaluation import Interval, NotMeasurable, auc, auc_difference, measured
 from services.risk.evaluation.discrimination import ks, steps
 from services.risk.evaluation.intervals import resampled
 from services.risk.policies.back_tests.domain import Tally
 from services.risk.registry.domain import LEAST_OF_CLASS, Measures
+from services.risk.scorecards import Scorer
 from services.risk.watch import drift
 from services.risk.watch.references import Reference
 

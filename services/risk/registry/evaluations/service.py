@@ -13,7 +13,6 @@ from datetime import datetime, timedelta
 from typing import Final, cast
 from uuid import UUID
 
-from services.risk.engine import Scorer
 from services.risk.policies import repository as policies
 from services.risk.policies.back_tests import service as back_tests
 from services.risk.policies.back_tests.domain import Kept
@@ -31,6 +30,7 @@ from services.risk.registry.evaluations.domain import Comparison
 from services.risk.registry.evaluations.figures import figures_of
 from services.risk.registry.evaluations.repository import EvaluationRow
 from services.risk.registry.repository import ModelRow
+from services.risk.scorecards import Scorer
 from services.risk.scoring import ModelRefused
 from services.risk.watch import references
 from services.risk.watch.references import Reference, ReferenceRefused
