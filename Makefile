@@ -25,7 +25,7 @@ setup = @for python in $(PYTHON) python3.14 python3.13 python3.12 python3.11; do
 	exit 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo sandbox reset bank kafka kafka-stop verify bench chaos test check lab contracts lock clean bank-environment training-environment dev-environment
+.PHONY: help demo sandbox reset bank kafka kafka-stop verify bench chaos models test check lab contracts lock clean bank-environment training-environment dev-environment
 
 help: ## List every target
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -53,6 +53,9 @@ verify: bank-environment ## Check from outside that no money is lost, of a runni
 
 bench: dev-environment ## Measure the bank against references; writes docs/performance.md [ARGS="--only kafka"]
 	@$(RUN) -m deploy.bench $(ARGS)
+
+models: training-environment ## Fit and measure all models anew; writes docs/models.md [BOOK=folder of the PKDD'99 tables]
+	@$(RUN) -m services.risk.training.report $(if $(BOOK),--book "$(BOOK)")
 
 chaos: bank-environment ## Kill parts of a bank at random under payments, then read its books [SECONDS=600 BUS=kafka]
 	@$(RUN) -m deploy.chaos --seconds $(if $(SECONDS),$(SECONDS),600) $(ARGS)
