@@ -11,6 +11,7 @@ from gateway.authorization import service as authorizations
 from gateway.consents import api as consents
 from gateway.consumers import SUBSCRIPTIONS
 from gateway.customers import api as customers
+from gateway.customers import devices_api
 from gateway.grants import api as grants
 from gateway.grants import kinds
 from gateway.grants import service as grant_service
@@ -71,6 +72,7 @@ def build(settings: Settings) -> FastAPI:
             consents.router,
             payments.router,
             customers.router,
+            devices_api.router,
             applications.router,
             partners.router,
             pages.router,

@@ -250,3 +250,57 @@ shared_secrets = Table(
     Column("name", Text, primary_key=True),
     Column("secret", LargeBinary, nullable=False),
 )
+
+#: What customers let clients see, in the words of UK Open Banking.
+data_access_consents = Table(
+    "data_access_consents",
+    metadata,
+    Column("consent_id", Uuid, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("client_id", Text, ForeignKey("clients.client_id"), nullable=False),
+    Column("request", JSONB, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("customer_id", Text),
+    Column("accounts", JSONB, nullable=False),
+    _timestamp("expires_at", nullable=True),
+    _timestamp("created_at"),
+    _timestamp("updated_at"),
+    Index(
+        "data_access_consents_of_customer",
+        "customer_id",
+        "consent_id",
+        postgresql_where=text("customer_id IS NOT NULL"),
+    ),
+)
+
+#: Who looked when; never changed, never deleted.
+data_accesses = Table(
+    "data_accesses",
+    metadata,
+    Column("access_id", Uuid, primary_key=True),
+    Column("grant_id", Uuid, ForeignKey("grants.grant_id"), nullable=False),
+    Column("consent_id", Uuid, ForeignKey("data_access_consents.consent_id")),
+    Column("client_id", Text, ForeignKey("clients.client_id"), nullable=False),
+    Column("resource", Text, nullable=False),
+    Column("account_id", Text),
+    Column("interaction_id", Text, nullable=False),
+    _timestamp("at"),
+    Index(
+        "data_accesses_of_consent",
+        "consent_id",
+        "access_id",
+        postgresql_where=text("consent_id IS NOT NULL"),
+    ),
+    Index("data_accesses_of_grant", "grant_id", "access_id"),
+)
+
+#: The standard's words around one of the bank's own payment consents.
+domestic_payment_consents = Table(
+    "domestic_payment_consents",
+    metadata,
+    Column("consent_id", Uuid, ForeignKey("payment_consents.consent_id"), primary_key=True),
+    Column("client_id", Text, ForeignKey("clients.client_id"), nullable=False),
+    Column("request", JSONB, nullable=False),
+    Column("payment_id", Uuid, unique=True),
+    _timestamp("created_at"),
+)

@@ -2,20 +2,37 @@
 
 import logging
 from collections.abc import Sequence
+from dataclasses import dataclass
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from pydantic import SecretStr, ValidationError
 
 from gateway import clients
+from gateway.customers import passkeys
 from gateway.grants.kinds import Described, Words
 from gateway.pages.domain import Choice, Message, grouped
 from gateway.pages.texts import Lang, texts
 from shared.contracts.http.identity import SendOneTimeCode, VerifyOneTimeCode
+from shared.contracts.http.identity_passkeys import (
+    AskAssertion,
+    PasskeyChallenge,
+    VerifyAssertion,
+)
 from shared.kit.app import Context
 from shared.kit.money import format_minor
 from shared.kit.peers import PeerRefused, PeerUnavailable
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What the page's form brings back from an authenticator."""
+
+    challenge_id: str
+    credential: str
+
 
 #: What a one-time code or a passkey's confirmation of this page is for.
 PURPOSE = "authorization"
@@ -55,10 +72,63 @@ async def try_code(
         )
         await clients.verify_code(context, challenge_id=challenge_id, body=body)
     except ValidationError:
-        return Message("code_ended", 422)
-    except PeerRefused:
-        return Message("code_ended", 422)
+        return Message("code_not_right", 422)
+    except PeerRefused as refusal:
+        wrong = refusal.code == "code_wrong"
+        return Message("code_not_right" if wrong else "code_ended", 422)
     return None
+
+
+async def ask_passkey(
+    context: Context, *, origin: str, customer_id: str | None, subject: str, message: Words | None
+) -> PasskeyChallenge | None:
+    """A challenge for the page's passkey; None where there can be none: the page does without.
+
+    With a customer it is to confirm `message`, and there is none unless they have a passkey.
+    """
+    if (urlsplit(origin).hostname or "").replace(".", "").isdigit():
+        return None  # passkeys belong to a host with a name
+    try:
+        asked = AskAssertion(
+            purpose="confirm" if customer_id else "sign_in",
+            origin=origin,
+            customer_id=customer_id,
+            subject=subject,
+            message=spoken(message),
+        )
+        return await passkeys.ask_assertion(context, asked=asked)
+    except (ValidationError, PeerRefused, PeerUnavailable):
+        return None
+
+
+async def try_passkey(
+    context: Context,
+    *,
+    origin: str,
+    customer_id: str | None,
+    subject: str,
+    message: Words | None,
+    answer: Answered,
+) -> str | Message:
+    """The customer whose passkey signed the challenge, over this very subject and message."""
+    try:
+        answered = VerifyAssertion(
+            purpose="confirm" if customer_id else "sign_in",
+            origin=origin,
+            customer_id=customer_id,
+            subject=subject,
+            message=spoken(message),
+            challenge_id=UUID(answer.challenge_id),
+            credential=answer.credential,
+        )
+        return (await passkeys.verify_assertion(context, answered=answered)).customer_id
+    except (ValueError, PeerRefused):
+        return Message("passkey_refused", 401)
+
+
+def spoken(message: Words | None) -> str:
+    """What a passkey's signature covers: the same words whichever language the page has."""
+    return message[1] if message else ""
 
 
 async def choices(

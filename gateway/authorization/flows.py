@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from gateway import resources
 from gateway.authorization import clients, service
+from gateway.authorization.clients import Answered
 from gateway.authorization.domain import (
     AUTHORIZATION_PATH,
     PageSession,
@@ -25,6 +26,7 @@ from gateway.pages.domain import Final, Message, Outcome, Page, Redirect, shown_
 from gateway.pages.texts import Lang, texts
 from gateway.partners.service import get_partner
 from gateway.tokens.signed import authorization_response
+from shared.contracts.http.identity_passkeys import PasskeyChallenge
 from shared.kit.app import Context
 from shared.kit.clock import new_id
 from shared.kit.peers import PeerRefused
@@ -83,22 +85,42 @@ async def sign_in(context: Context, *, visitor: Visitor) -> Outcome:
             return Final("forged", 403)
         if visitor.field("decision") == "deny":
             return await _deny(context, visitor, visit, None)
-        customer_id = await customer_of(
-            context, login_name=visitor.field("login_name"), password=visitor.field("password")
-        )
+        by_passkey = visitor.field("decision") == "passkey"
+        customer_id = await _who(context, visitor, by_passkey=by_passkey)
         if isinstance(customer_id, Message):
             return await _show(context, visitor, visit, customer_id)
         # What the browser held before signing in is worth nothing afterwards.
         cookie = secrets.token_urlsafe(COOKIE_BYTES)
-        page = service.new_session(customer_id, by_passkey=False, now=context.clock())
+        page = service.new_session(customer_id, by_passkey=by_passkey, now=context.clock())
         async with context.database.transaction() as session:
             await service.begin_session(
                 session, request_uri=visitor.request_uri, page=page, cookie=cookie
             )
-        trouble = await _send_code(context, visitor, visit, customer_id, cookie)
+        trouble = None
+        if not by_passkey:  # who has one confirms with it, and may still ask for a code
+            trouble = await _send_code(context, visitor, visit, customer_id, cookie)
         return _again(visitor, trouble.name if trouble else None, cookie=cookie)
 
     return await _guarded(step())
+
+
+async def _who(context: Context, visitor: Visitor, *, by_passkey: bool) -> str | Message:
+    if not by_passkey:
+        return await customer_of(
+            context, login_name=visitor.field("login_name"), password=visitor.field("password")
+        )
+    return await clients.try_passkey(
+        context,
+        origin=resources.of(context).settings.public_url,
+        customer_id=None,
+        subject=visitor.subject,
+        message=None,
+        answer=_answer(visitor),
+    )
+
+
+def _answer(visitor: Visitor) -> Answered:
+    return Answered(visitor.field("challenge_id"), visitor.field("credential"))
 
 
 async def decide(context: Context, *, visitor: Visitor) -> Outcome:
@@ -118,7 +140,7 @@ async def decide(context: Context, *, visitor: Visitor) -> Outcome:
                 return _again(visitor, trouble.name if trouble else "code_renewed")
             case "deny":
                 return await _deny(context, visitor, visit, visit.session)
-            case "approve":
+            case "approve" | "passkey":
                 return await _approve(context, visitor, visit, visit.session)
         return _again(visitor)
 
@@ -183,13 +205,7 @@ async def _approve(context: Context, visitor: Visitor, visit: Visit, page: PageS
     accounts = list(dict.fromkeys((visitor.form or {}).get("account_id", ())))
     refused = await _check_accounts(context, visit, page, accounts)
     if refused is None and visit.described.step_up is not None:
-        refused = await clients.try_code(
-            context,
-            customer_id=page.customer_id,
-            subject=visitor.subject,
-            challenge_id=page.challenge_id,
-            code="".join(visitor.field("code").split()),
-        )
+        refused = await _confirm(context, visitor, visit, page)
     if refused is not None:
         return await _show(context, visitor, visit, refused)
     try:
@@ -206,6 +222,29 @@ async def _approve(context: Context, visitor: Visitor, visit: Visit, page: PageS
     except ConsentRefused:
         return Final("authorize_error", 400)
     return await _answered(context, visit, {"code": code})
+
+
+async def _confirm(
+    context: Context, visitor: Visitor, visit: Visit, page: PageSession
+) -> Message | None:
+    """A code or a passkey's signature, for the payee and the amount of this request alone."""
+    if visitor.field("decision") == "passkey":
+        who = await clients.try_passkey(
+            context,
+            origin=resources.of(context).settings.public_url,
+            customer_id=page.customer_id,
+            subject=visitor.subject,
+            message=visit.described.step_up,
+            answer=_answer(visitor),
+        )
+        return who if isinstance(who, Message) else None
+    return await clients.try_code(
+        context,
+        customer_id=page.customer_id,
+        subject=visitor.subject,
+        challenge_id=page.challenge_id,
+        code="".join(visitor.field("code").split()),
+    )
 
 
 async def _check_accounts(
@@ -271,7 +310,11 @@ async def _show(
         "csrf": csrf_token(cookie, request_uri=visitor.request_uri),
         "other_url": page_url(visitor, lang="en" if lang == "zh" else "zh"),
         "lang": lang,
-        "passkey_options": None,
+    }
+    passkey = await _passkey(context, visitor, visit)
+    values |= {
+        "passkey_options": passkey.options if passkey else None,
+        "passkey_challenge": passkey.challenge_id if passkey else None,
     }
     if visit.session is None:
         values |= {"login_name": visitor.field("login_name")}
@@ -283,6 +326,20 @@ async def _show(
         status=message.status if message else 200,
         redirect_uri=visit.request.redirect_uri,
         cookie=None if visitor.cookie else cookie,
+        script=passkey is not None,
+    )
+
+
+async def _passkey(context: Context, visitor: Visitor, visit: Visit) -> PasskeyChallenge | None:
+    """What a passkey may be asked on this page: to sign in, then to confirm a payment."""
+    if visit.session is not None and visit.described.step_up is None:
+        return None
+    return await clients.ask_passkey(
+        context,
+        origin=resources.of(context).settings.public_url,
+        customer_id=visit.session.customer_id if visit.session else None,
+        subject=visitor.subject,
+        message=visit.described.step_up if visit.session else None,
     )
 
 
@@ -310,5 +367,6 @@ async def _facts(
         "accounts": usable,
         "chosen": chosen,
         "step_up": described.step_up is not None,
+        "code_sent": page.challenge_id is not None,
         "can_approve": described.choose == "none" or bool(usable),
     }

@@ -39,13 +39,16 @@ from shared.kit.idempotency import IdempotencyKey
 
 router = APIRouter(tags=["customers"], include_in_schema=False)
 
+MAX_DEVICE = 200
+
 PageSize = Annotated[int, Query(ge=1, le=100)]
 
 
 @router.post("/v1/sessions", status_code=201)
-async def sign_in(body: SignIn, context: Ctx) -> CustomerSession:
+async def sign_in(body: SignIn, request: Request, context: Ctx) -> CustomerSession:
     """Send the token as `Authorization: Bearer` from now on."""
-    return await clients.sign_in(context, body=body)
+    device = body.device or request.headers.get("user-agent", "")[:MAX_DEVICE] or None
+    return await clients.sign_in(context, body=body.model_copy(update={"device": device}))
 
 
 @router.delete("/v1/sessions/current", status_code=204)

@@ -32,6 +32,15 @@ async def style() -> Response:
     )
 
 
+@router.get("/pages/passkey.js")
+async def script() -> Response:
+    return Response(
+        rendering.SCRIPT,
+        media_type="text/javascript",
+        headers={"Cache-Control": "public, max-age=3600"},
+    )
+
+
 @router.get("/consents/{consent_id}")
 async def open_page(
     consent_id: str, request: Request, context: Ctx, lang: Word = None, note: Word = None

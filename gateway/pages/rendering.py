@@ -11,6 +11,7 @@ from gateway.pages.texts import Lang, texts
 
 _FOLDER: Constant = Path(__file__).parent
 STYLE: Constant = (_FOLDER / "static" / "bank.css").read_bytes()
+SCRIPT: Constant = (_FOLDER / "static" / "passkey.js").read_bytes()
 
 _templates = Environment(
     loader=FileSystemLoader(_FOLDER / "templates"),

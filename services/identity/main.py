@@ -10,6 +10,8 @@ from services.identity.codes import api as codes_api
 from services.identity.codes import service as codes
 from services.identity.codes.clients import messenger_of
 from services.identity.consumers import SUBSCRIPTIONS
+from services.identity.passkeys import api as passkeys_api
+from services.identity.passkeys import service as passkeys
 from services.identity.settings import IdentitySettings
 from services.identity.sign_in import api as sign_in_api
 from services.identity.sign_in import service as sign_in
@@ -20,8 +22,8 @@ FORGET_EVERY_S = 600.0
 
 
 async def forget_old(context: Context) -> None:
-    """Delete attempts, sessions and codes that no longer count, a bounded batch a transaction."""
-    for forget in (sign_in.forget_old, codes.forget_old):
+    """Delete attempts, sessions, codes and challenges that no longer count, a bounded batch a transaction."""
+    for forget in (sign_in.forget_old, codes.forget_old, passkeys.forget_old):
         while True:
             async with context.database.transaction() as session:
                 gone = await forget(session, now=context.clock())
@@ -42,7 +44,7 @@ def build(settings: IdentitySettings) -> FastAPI:
 
     return create_app(
         settings,
-        routers=[api.router, sign_in_api.router, codes_api.router],
+        routers=[api.router, sign_in_api.router, codes_api.router, passkeys_api.router],
         subscriptions=SUBSCRIPTIONS,
         jobs=[Job("forget-old", FORGET_EVERY_S, forget_old)],
         resources=resources,

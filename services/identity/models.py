@@ -1,6 +1,17 @@
 """The tables as statements name them; the migrations make them. Secrets are stored as hashes."""
 
-from sqlalchemy import Column, Date, DateTime, Integer, LargeBinary, MetaData, Table, Text, Uuid
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Date,
+    DateTime,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    Uuid,
+)
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 metadata = MetaData()
@@ -76,6 +87,31 @@ sign_in_sessions = Table(
     Column("started_at", DateTime(timezone=True)),
     Column("last_used_at", DateTime(timezone=True)),
     Column("ended_at", DateTime(timezone=True)),
+    Column("session_id", Uuid),
+    Column("device", Text),
+)
+
+passkeys = Table(
+    "passkeys",
+    metadata,
+    Column("credential_id", LargeBinary, primary_key=True),
+    Column("customer_id", Text),
+    Column("public_key", LargeBinary),
+    Column("sign_count", BigInteger),
+    Column("name", Text),
+    Column("created_at", DateTime(timezone=True)),
+    Column("last_used_at", DateTime(timezone=True)),
+)
+
+passkey_challenges = Table(
+    "passkey_challenges",
+    metadata,
+    Column("challenge_id", Uuid, primary_key=True),
+    Column("customer_id", Text),
+    Column("purpose", Text),
+    Column("nonce", LargeBinary),
+    Column("expires_at", DateTime(timezone=True)),
+    Column("used_at", DateTime(timezone=True)),
 )
 
 one_time_codes = Table(

@@ -84,11 +84,15 @@ class Partner:
 
 @contextlib.contextmanager
 def gateway_process(
-    bank: Bank, *, peers: dict[str, str] | None = None, **environment: str
+    bank: Bank,
+    *,
+    peers: dict[str, str] | None = None,
+    host: str = "127.0.0.1",
+    **environment: str,
 ) -> Iterator[str]:
     """One more gateway on the bank's database, with other peers or settings; its URL."""
     port = free_port()
-    url = f"http://127.0.0.1:{port}"
+    url = f"http://{host}:{port}"
     for name in PEERS:  # a service that is started later will be where its peers look for it
         bank.ports.setdefault(name, free_port())
     given = {"PORT": str(port), "PUBLIC_URL": url}
@@ -109,7 +113,7 @@ def gateway_process(
             assert process.poll() is None, out_path.read_text()[-3000:]
             assert time.monotonic() < until, out_path.read_text()[-3000:]
             with contextlib.suppress(httpx.HTTPError):
-                if httpx.get(f"{url}/readyz", timeout=2).status_code == 200:
+                if httpx.get(f"http://127.0.0.1:{port}/readyz", timeout=2).status_code == 200:
                     break
             time.sleep(0.05)
         yield url

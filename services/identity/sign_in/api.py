@@ -4,12 +4,14 @@ Sign-ins take no idempotency key: its stored answer would be a token at rest.
 """
 
 from typing import Annotated
+from uuid import UUID
 
 from fastapi import APIRouter, Depends, status
 
 from services.identity.domain import KEEPS_CUSTOMERS, KEEPS_STAFF
 from services.identity.sign_in import flows, service
 from shared.contracts.http import identity as http
+from shared.contracts.http import identity_passkeys as passkeys_http
 from shared.contracts.values import CustomerId
 from shared.kit.app import Ctx
 from shared.kit.auth import Caller, allow
@@ -50,6 +52,29 @@ async def end_session(body: http.SessionToken, context: Ctx, _: Gateway) -> None
     async with context.database.transaction() as session:
         await service.end_session(
             session, token=body.session_token.get_secret_value(), now=context.clock()
+        )
+
+
+@router.get("/v1/customers/{customer_id}/sessions")
+async def list_sessions(
+    customer_id: CustomerId, context: Ctx, _: Gateway
+) -> passkeys_http.SessionList:
+    """Where the customer is signed in now."""
+    async with context.database.transaction() as session:
+        return await service.sessions_of(session, customer_id=customer_id, now=context.clock())
+
+
+@router.post(
+    "/v1/customers/{customer_id}/sessions/{session_id}/end",
+    status_code=status.HTTP_204_NO_CONTENT,
+)
+async def end_session_of(
+    customer_id: CustomerId, session_id: UUID, context: Ctx, _: Gateway
+) -> None:
+    """End a session on another device; one that is over stays so."""
+    async with context.database.transaction() as session:
+        await service.end_session_of(
+            session, customer_id=customer_id, session_id=session_id, now=context.clock()
         )
 
 

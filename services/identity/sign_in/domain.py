@@ -4,6 +4,7 @@ import hashlib
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from math import ceil
+from uuid import UUID
 
 from shared.kit.problems import Conflict, TooManyRequests, Unauthenticated
 
@@ -82,12 +83,14 @@ TOUCH_EVERY = timedelta(minutes=1)
 
 @dataclass(frozen=True, slots=True)
 class SignInSession:
-    """A customer's session."""
+    """A customer's session; `session_id` names it to the customer, and opens nothing."""
 
     customer_id: str
     started_at: datetime
     last_used_at: datetime
     ended_at: datetime | None = None
+    session_id: UUID | None = None
+    device: str | None = None
 
     @property
     def expires_at(self) -> datetime:

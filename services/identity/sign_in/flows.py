@@ -68,6 +68,7 @@ async def sign_in(context: Context, *, tried: http.SignIn) -> http.CustomerSessi
             customer_id=known.who,
             login_name=tried.login_name,
             token=token,
+            device=tried.device,
             now=context.clock(),
         )
     return http.CustomerSession(

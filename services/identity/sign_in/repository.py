@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Literal
+from uuid import UUID
 
 from sqlalchemy import delete, select, update
 from sqlalchemy.dialects.postgresql import insert
@@ -113,21 +114,53 @@ async def insert_session(session: Session, *, token_hash: bytes, opened: SignInS
         customer_id=opened.customer_id,
         started_at=opened.started_at,
         last_used_at=opened.last_used_at,
+        device=opened.device,
     )
     await session.execute(statement)
 
 
-async def session_by_token(session: Session, token_hash: bytes) -> SignInSession | None:
-    statement = select(sign_in_sessions).where(sign_in_sessions.c.token_hash == token_hash)
-    row = (await session.execute(statement)).first()
-    if row is None:
-        return None
+def _session(row: Any) -> SignInSession:
     return SignInSession(
         customer_id=row.customer_id,
         started_at=row.started_at,
         last_used_at=row.last_used_at,
         ended_at=row.ended_at,
+        session_id=row.session_id,
+        device=row.device,
     )
+
+
+async def session_by_token(session: Session, token_hash: bytes) -> SignInSession | None:
+    statement = select(sign_in_sessions).where(sign_in_sessions.c.token_hash == token_hash)
+    row = (await session.execute(statement)).first()
+    return _session(row) if row else None
+
+
+async def sessions_of(
+    session: Session, *, customer_id: str, since: datetime, limit: int
+) -> list[SignInSession]:
+    """The customer's sessions that began since and were not ended, the youngest first."""
+    statement = (
+        select(sign_in_sessions)
+        .where(sign_in_sessions.c.customer_id == customer_id)
+        .where(sign_in_sessions.c.started_at > since)
+        .where(sign_in_sessions.c.ended_at.is_(None))
+        .order_by(sign_in_sessions.c.started_at.desc())
+        .limit(limit)
+    )
+    return [_session(row) for row in await session.execute(statement)]
+
+
+async def end_session_of(
+    session: Session, *, customer_id: str, session_id: UUID, now: datetime
+) -> None:
+    statement = (
+        update(sign_in_sessions)
+        .where(sign_in_sessions.c.session_id == session_id)
+        .where(sign_in_sessions.c.customer_id == customer_id)
+        .where(sign_in_sessions.c.ended_at.is_(None))
+    )
+    await session.execute(statement.values(ended_at=now))
 
 
 async def keep_last_use(session: Session, *, token_hash: bytes, at: datetime) -> None:

@@ -3,6 +3,7 @@
 import hashlib
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
 from sqlalchemy.exc import IntegrityError
 
@@ -24,8 +25,12 @@ from services.identity.sign_in.domain import (
 )
 from services.identity.sign_in.repository import Realm
 from shared.contracts.http import identity as http
+from shared.contracts.http import identity_passkeys as passkeys_http
 from shared.kit.auth import Caller
 from shared.kit.database import Session
+
+#: Sessions of one customer that are shown.
+MAX_SESSIONS = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,11 +104,17 @@ async def charge(session: Session, *, realm: Realm, login_name: str, now: dateti
 
 
 async def open_session(
-    session: Session, *, customer_id: str, login_name: str, token: str, now: datetime
+    session: Session,
+    *,
+    customer_id: str,
+    login_name: str,
+    token: str,
+    device: str | None,
+    now: datetime,
 ) -> SignInSession:
     """The password was right: failures are forgotten and a session begins."""
     await repository.forget_attempts(session, realm="customer", name_hash=_name_hash(login_name))
-    opened = SignInSession(customer_id=customer_id, started_at=now, last_used_at=now)
+    opened = SignInSession(customer_id=customer_id, started_at=now, last_used_at=now, device=device)
     await repository.insert_session(session, token_hash=hash_token(token), opened=opened)
     return opened
 
@@ -136,6 +147,31 @@ async def verify_session(session: Session, *, token: str, now: datetime) -> http
 async def end_session(session: Session, *, token: str, now: datetime) -> None:
     """End the session, where there is one."""
     await repository.end_session(session, token_hash=hash_token(token), now=now)
+
+
+async def sessions_of(
+    session: Session, *, customer_id: str, now: datetime
+) -> passkeys_http.SessionList:
+    """The sessions of a customer that live now, the youngest first, a bounded number."""
+    found = await repository.sessions_of(
+        session, customer_id=customer_id, since=now - SESSION_LIFETIME, limit=MAX_SESSIONS
+    )
+    return passkeys_http.SessionList(
+        items=[
+            passkeys_http.OpenSession.model_validate(one, from_attributes=True)
+            for one in found
+            if is_live(one, now=now)
+        ]
+    )
+
+
+async def end_session_of(
+    session: Session, *, customer_id: str, session_id: UUID, now: datetime
+) -> None:
+    """End one of the customer's own sessions, where there is one."""
+    await repository.end_session_of(
+        session, customer_id=customer_id, session_id=session_id, now=now
+    )
 
 
 async def known_staff(session: Session, *, staff_id: str) -> tuple[http.StaffMember, str] | None:

@@ -99,8 +99,11 @@ class SetCredentials(Contract):
 
 
 class SignIn(Contract):
+    """`device` is what browser or app says of itself, shown to the customer with the session."""
+
     login_name: LoginName
     password: Annotated[SecretStr, Field(max_length=128)]
+    device: Annotated[str, StringConstraints(max_length=200)] | None = None
 
 
 class CustomerSession(Reply):
