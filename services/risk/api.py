@@ -1,9 +1,13 @@
 """The HTTP routes of risk."""
 
-from typing import Annotated
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Depends, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+from pydantic import ValidationError
 
 from services.risk import service
 from services.risk.engine import Engine
@@ -14,7 +18,8 @@ from shared.kit.app import Context, Ctx
 from shared.kit.auth import Caller, allow
 from shared.kit.replies import written
 
-Payments = Annotated[Caller, Depends(allow("payments"))]
+let_in_payments = allow("payments")
+Payments = Annotated[Caller, Depends(let_in_payments)]
 Viewer = Annotated[Caller, Depends(allow("payments", roles=("operator", "reviewer")))]
 
 router = APIRouter(prefix="/v1", tags=["risk"])
@@ -26,11 +31,36 @@ def engine_of(context: Context) -> Engine:
     return engine
 
 
-@router.post("/decisions", response_model=contract.Decision)
+class PaymentRoute(APIRoute):
+    """Reads caller and body itself, in one step from the bytes: every payment waits for this
+    route, and what FastAPI does for any signature took an eighth of the service's time.
+    """
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        async def handle(request: Request) -> Response:
+            caller = await let_in_payments(request)
+            try:
+                body = contract.DecidePayment.model_validate_json(await request.body())
+            except ValidationError as error:
+                raise RequestValidationError(error.errors()) from error
+            return await decide_payment(body, request.app.state.context, caller)
+
+        return handle
+
+
 async def decide_payment(body: contract.DecidePayment, context: Ctx, caller: Payments) -> Response:
     """Approve, review or decline one payment. The decision's id is the idempotency key."""
     order = payments.order_of(body, caller=caller, now=context.clock())
     return written(await queue_of(context).submit(order), status=200)
+
+
+router.add_api_route(
+    "/decisions",
+    decide_payment,
+    methods=["POST"],
+    response_model=contract.Decision,
+    route_class_override=PaymentRoute,
+)
 
 
 @router.get("/decisions/{decision_id}")

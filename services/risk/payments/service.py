@@ -9,7 +9,6 @@ only that one is kept, so that the late one has no effect. Keeping it is bounded
 
 import asyncio
 import logging
-import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -226,7 +225,8 @@ def _make(
         model=None if model is None else model.label,
         model_sha256=None if model is None else bytes.fromhex(model.sha256),
         degraded=(*degraded, *ruling.degraded, *flags),
-        features={name: None if math.isnan(value) else value for name, value in features.items()},
+        # of all values NaN alone is not itself
+        features={name: it if it == it else None for name, it in features.items()},  # noqa: PLR0124
         facts=facts,
         trace=ruling.trace,
         grade=ruling.grade,
