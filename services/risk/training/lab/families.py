@@ -22,6 +22,7 @@ SKEWED: Final = 2.0
 #: Trees are counted at these sizes on rows aside, and fitted again with the best count.
 STEP: Final = 20
 MAX_TREES: Final = 400
+PATIENCE: Final = 2 * STEP
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,17 +224,29 @@ class Trees:
 
     def fit(self, inputs: Inputs, rows: Rows, truth: Truth, setting: Setting) -> TreesFitted:
         del inputs
-        classifier = HistGradientBoostingClassifier(
+        classifier = self._classifier(len(truth), setting).fit(rows, truth)
+        return TreesFitted(classifier, self.is_additive)
+
+    def fit_beside(
+        self, fitted: tuple[Rows, Truth], aside: tuple[Rows, Truth], setting: Setting
+    ) -> TreesFitted:
+        """As many trees as better the loss of the rows aside, and PATIENCE more."""
+        classifier = self._classifier(len(fitted[1]), setting)
+        classifier.set_params(early_stopping=True, scoring="loss", n_iter_no_change=PATIENCE)
+        classifier.fit(*fitted, X_val=aside[0], y_val=aside[1])
+        return TreesFitted(classifier, self.is_additive)
+
+    def _classifier(self, rows: int, setting: Setting) -> HistGradientBoostingClassifier:
+        return HistGradientBoostingClassifier(
             interaction_cst="no_interactions" if self.is_additive else None,
             learning_rate=setting["rate"],
             max_iter=int(setting.get("trees", MAX_TREES)),
             max_leaf_nodes=int(setting["leaves"]),
-            min_samples_leaf=int(min(setting["least"], max(5, len(truth) // 25))),
+            min_samples_leaf=int(min(setting["least"], max(5, rows // 25))),
             l2_regularization=5.0,
             early_stopping=False,
             random_state=0,
-        ).fit(rows, truth)
-        return TreesFitted(classifier, self.is_additive)
+        )
 
 
 def counted(fitted: TreesFitted, rows: Rows) -> Mapping[int, Floats]:

@@ -17,7 +17,6 @@ from services.risk.training.lab.families import (
     Rows,
     Setting,
     Trees,
-    TreesFitted,
     Truth,
     counted,
 )
@@ -125,19 +124,24 @@ def _tried(
     setting: Setting,
 ) -> Iterator[tuple[Setting, Floats]]:
     """The setting, and for trees each count of them, with the log odds of the rows aside."""
+    if isinstance(family, Trees):
+        by_count = [
+            counted(
+                family.fit_beside(
+                    (data.rows[fit], data.truth[fit]), (data.rows[seen], data.truth[seen]), setting
+                ),
+                data.rows[seen],
+            )
+            for fit, seen in splits
+        ]
+        for count in sorted(set().union(*by_count)):
+            # where a fold stopped before, more trees would have been of no use to it
+            odds = np.concatenate([one[min(count, max(one))] for one in by_count])
+            yield {**setting, "trees": float(count)}, odds
+        return
     fitted = [
         family.fit(data.inputs, data.rows[fit], data.truth[fit], setting) for fit, _ in splits
     ]
-    if isinstance(family, Trees):
-        by_count = [
-            counted(one, data.rows[seen])
-            for one, (_, seen) in zip(fitted, splits, strict=True)
-            if isinstance(one, TreesFitted)
-        ]
-        for count in by_count[0]:
-            odds = np.concatenate([one[count] for one in by_count])
-            yield {**setting, "trees": float(count)}, odds
-        return
     aside = [one.log_odds(data.rows[seen]) for one, (_, seen) in zip(fitted, splits, strict=True)]
     yield setting, np.concatenate(aside)
 
