@@ -151,7 +151,7 @@ async def _guarded(step: Awaitable[Outcome]) -> Outcome:
     """A page for whatever a step raises: a browser is shown no problem document."""
     try:
         return await step
-    except NoSuchRequest:
+    except (NoSuchRequest, ConsentRefused):
         return Final("authorize_error", 400)
     except (Unavailable, PeerRefused):
         return Final("trouble", 503)
@@ -208,19 +208,16 @@ async def _approve(context: Context, visitor: Visitor, visit: Visit, page: PageS
         refused = await _confirm(context, visitor, visit, page)
     if refused is not None:
         return await _show(context, visitor, visit, refused)
-    try:
-        async with context.database.transaction() as session:
-            code = await service.approve(
-                session,
-                visit=visit,
-                page=page,
-                request_uri=visitor.request_uri,
-                accounts=accounts,
-                grant_id=new_id(),
-                now=context.clock(),
-            )
-    except ConsentRefused:
-        return Final("authorize_error", 400)
+    async with context.database.transaction() as session:
+        code = await service.approve(
+            session,
+            visit=visit,
+            page=page,
+            request_uri=visitor.request_uri,
+            accounts=accounts,
+            grant_id=new_id(),
+            now=context.clock(),
+        )
     return await _answered(context, visit, {"code": code})
 
 

@@ -16,7 +16,7 @@ from gateway.registrations.domain import (
     known_scopes,
 )
 from gateway.tokens.assertions import check_signature, import_key_set
-from gateway.tokens.jose import Claims, Refused, algorithm_of, parse_compact
+from gateway.tokens.jose import Claims, Refused, algorithm_of, check_storable, parse_compact
 from gateway.tokens.times import check_not_ahead, numeric_date
 
 REGISTRATION_PATH: Final = "/oauth2/register"
@@ -62,9 +62,11 @@ class Statement:
 def claimed_issuer(text: str) -> str:
     """Whose statement it says it is, so that the keys can be fetched. Raises `StatementRefused`."""
     try:
-        issuer = parse_compact(text).claims.get("iss")
+        claims = parse_compact(text).claims
+        check_storable(claims)
     except Refused as refusal:
         raise StatementRefused(f"software_statement: {refusal}") from refusal
+    issuer = claims.get("iss")
     if not isinstance(issuer, str):
         raise StatementRefused("software_statement: iss is missing")
     return issuer
@@ -77,6 +79,7 @@ def read_statement(text: str, *, jwks: Mapping[str, Any], now: datetime) -> Stat
         algorithm_of(compact.header)
         check_signature(compact, import_key_set(jwks))
         claims = compact.claims
+        check_storable(claims)
         _check_times(claims, now.timestamp())
         software_jwks = claims.get("software_jwks")
         if not isinstance(software_jwks, dict):

@@ -37,6 +37,8 @@ def claimed_client(assertion: str) -> str:
     client = parse_compact(assertion).claims.get("sub")
     if not isinstance(client, str) or not client:
         raise Refused("sub is missing")
+    if not (client.isascii() and client.isprintable()):
+        raise Refused("sub names no client")
     return client
 
 

@@ -5,7 +5,14 @@ from datetime import datetime
 from typing import Final
 
 from gateway.tokens.assertions import check_signature
-from gateway.tokens.jose import Claims, PublicKey, Refused, algorithm_of, parse_compact
+from gateway.tokens.jose import (
+    Claims,
+    PublicKey,
+    Refused,
+    algorithm_of,
+    check_storable,
+    parse_compact,
+)
 from gateway.tokens.times import check_not_ahead, numeric_date
 
 #: Message Signing, 5.3.1: `nbf` at most this old, and `exp` at most so long after it.
@@ -26,6 +33,7 @@ def read_request_object(
         raise Refused("typ must be oauth-authz-req+jwt")
     check_signature(compact, keys)
     claims = compact.claims
+    check_storable(claims)
     if claims.get("client_id") != client_id or claims.get("iss", client_id) != client_id:
         raise Refused("client_id, and iss where it is there, must be the client")
     audience = claims.get("aud")

@@ -89,6 +89,15 @@ class TestInjection:
         assert "x=1" not in answer.headers.get("set-cookie", "")
         assert parse_qs(urlsplit(answer.headers["location"]).query)["state"] == [state]
 
+    async def test_of_what_no_database_holds_is_refused_inside_signed_objects(self, app: App):
+        """The guard that looks at every body does not see into what is signed."""
+        for text in ("a\x00b", "\ud800"):
+            answer = await app.push({"request": app.request_object(state=text)})
+            assert answer.json()["error"] == "invalid_request_object", answer.text
+            named = app.credentials(claims={"sub": text, "iss": text})
+            answer = await app.push(credentials=named)
+            assert answer.json()["error"] == "invalid_client", answer.text
+
     async def test_of_a_request_uri_finds_nothing(self, app: App):
         for name in ("' OR 1=1 --", "../../etc/passwd", "urn:ietf:params:oauth:request_uri:", "🏦"):
             given = {"client_id": app.client_id, "request_uri": name}
