@@ -25,7 +25,7 @@ setup = @for python in $(PYTHON) python3.14 python3.13 python3.12 python3.11; do
 	exit 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo sandbox reset bank kafka kafka-stop verify bench chaos models test check lab contracts lock clean bank-environment training-environment dev-environment
+.PHONY: help demo sandbox reset bank kafka kafka-stop verify bench chaos models test check lab compare contracts lock clean bank-environment training-environment dev-environment
 
 help: ## List every target
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -70,6 +70,9 @@ check: dev-environment ## Style, types and the structure of imports
 lab: training-environment ## Try models on any labelled table [DATA=file.csv LABEL=column OUT=folder POSITIVE= GROUP= KEEP=]
 	@$(RUN) -m services.risk.training.lab --data "$(DATA)" --label "$(LABEL)" --out "$(OUT)" \
 	--positive "$(POSITIVE)" $(if $(GROUP),--group "$(GROUP)") $(if $(KEEP),--keep "$(KEEP)") $(ARGS)
+
+compare: bank-environment ## Vendors' models beside ours on one replay; writes .run/compare.html [VENDORS=folder]
+	@$(RUN) -m deploy.vendors --vendors "$(VENDORS)" $(ARGS)
 
 contracts: dev-environment ## Write JSON Schemas, OpenAPI and AsyncAPI documents anew
 	@$(RUN) -m deploy.contracts

@@ -24,6 +24,7 @@ from services.risk.features import FEATURE_NAMES
 
 DEADLINE_S: Final = 120.0
 MAX_VENDORS: Final = 50
+WORKER: Final = ("-m", "deploy.vendors.worker")
 #: What an honest payment brings of its amount; a fraud that is approved costs all of it.
 MARGIN: Final = 0.002
 _TIMED: Final = 400
@@ -181,7 +182,7 @@ def _asked(
 
 
 def _run(arguments: list[str], deadline_s: float) -> None:
-    command = [sys.executable, "-m", "deploy.vendors.worker", *arguments]
+    command = [sys.executable, *WORKER, *arguments]
     # nothing of the bank's own settings and secrets goes to where foreign files are read
     environment = {"PATH": os.defpath, "LANG": "C.UTF-8", "OMP_NUM_THREADS": "1",
                    "OPENBLAS_NUM_THREADS": "1"}  # fmt: skip

@@ -19,7 +19,7 @@ from services.risk.training.lab.reading import Table
 #: Of more levels only the most frequent keep a code of their own.
 MAX_LEVELS: Final = 40
 #: Where this part of the values differ, a column names rows and says nothing about new ones.
-UNIQUE: Final = 0.98
+UNIQUE: Final = 0.95
 MOSTLY_MISSING: Final = 0.99
 #: Beyond this a 32-bit number no longer tells neighbouring whole numbers apart.
 EXACT: Final = 2**24
