@@ -23,7 +23,9 @@ from gateway.oauth import problems as oauth_problems
 from gateway.oauth import service as tokens
 from gateway.oauth.repository import TIDY_BATCH
 from gateway.open_banking import api as open_banking
-from gateway.open_banking import problems as open_banking_problems
+from gateway.open_banking.access import api as data_access
+from gateway.open_banking.access.kind import AccountAccess
+from gateway.open_banking.problems import StandardAnswers
 from gateway.pages import api as pages
 from gateway.pages import service as page_service
 from gateway.partners import api as partners
@@ -58,7 +60,7 @@ async def sweep(context: Context) -> None:
 
 
 def build(settings: Settings) -> FastAPI:
-    kinds.register(Sharing(), PaymentConsents())
+    kinds.register(Sharing(), PaymentConsents(), AccountAccess())
     app = create_app(
         settings,
         routers=[
@@ -67,6 +69,8 @@ def build(settings: Settings) -> FastAPI:
             authorization.pages,
             registrations.router,
             registrations.staff,
+            data_access.router,
+            data_access.customers,
             open_banking.router,
             grants.router,
             consents.router,
@@ -83,7 +87,8 @@ def build(settings: Settings) -> FastAPI:
         resources=resources.opened,
     )
     oauth_problems.install(app)
-    open_banking_problems.install(app)
+    # Around the kit's own layer, whose refusals it words as the standard does.
+    app.add_middleware(StandardAnswers)
     # Outermost, so that what the kit itself refuses has these headers too.
     app.add_middleware(PublicHeaders, secure=settings.is_secure)
     return app

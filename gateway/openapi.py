@@ -8,15 +8,17 @@ from fastapi.openapi.utils import get_openapi
 from gateway.authorization.api import router as authorization
 from gateway.consents.api import router as consents
 from gateway.oauth.api import router as oauth
-from gateway.open_banking.api import PREFIX as OPEN_BANKING
+from gateway.open_banking.access.api import router as data_access
 from gateway.open_banking.api import router as open_banking
+from gateway.open_banking.domain import PREFIX as OPEN_BANKING
 from gateway.payments.api import router as payments
 from gateway.registrations.api import router as registrations
 from shared.kit.problems import ProblemDocument
 
 router = APIRouter(include_in_schema=False)
 
-PARTNER_ROUTERS = (oauth, authorization, registrations, consents, payments, open_banking)
+PARTNER_ROUTERS = (oauth, authorization, registrations, consents, payments)
+STANDARD_ROUTERS = (data_access, open_banking)
 
 DESCRIPTION = """
 Open banking at Tongbao. Get an access token with a signed client assertion (`private_key_jwt`)
@@ -41,7 +43,7 @@ def document() -> dict[str, Any]:
         title="Tongbao open banking",
         version="1.0.0",
         description=DESCRIPTION.strip(),
-        routes=[route for part in PARTNER_ROUTERS for route in part.routes],
+        routes=[route for part in (*PARTNER_ROUTERS, *STANDARD_ROUTERS) for route in part.routes],
         tags=[
             {"name": "tokens", "description": "Client authentication and access tokens"},
             {"name": "registration", "description": "Clients with a software statement"},

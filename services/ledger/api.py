@@ -174,6 +174,30 @@ async def statement(
         )
 
 
+@router.get("/accounts/{account_id}/entries")
+async def list_entries(
+    account_id: AccountPath,
+    context: Ctx,
+    _: Viewer,
+    first: date,
+    last: date,
+    direction: contract.Direction | None = None,
+    offset: Annotated[int, Query(ge=0, le=100_000_000)] = 0,
+    limit: PageSize = 100,
+) -> contract.EntryPage:
+    """Entries booked on the days `first` to `last`, with the account on their other side."""
+    async with context.database.transaction() as session:
+        return await accounts.list_entries(
+            session,
+            account_id=account_id,
+            first=first,
+            last=last,
+            direction=direction,
+            offset=offset,
+            limit=limit,
+        )
+
+
 @router.post("/transfers/bulk", response_model=contract.BulkResult)
 async def post_transfers(body: contract.PostTransfers, context: Ctx, _: Poster) -> Response:
     async with context.database.statement() as session:

@@ -118,8 +118,11 @@ async def import_standing_orders(
 
 @router.get("/standing-orders")
 async def list_standing_orders(
-    context: Ctx, _: Operator, debtor_account: AccountId
+    context: Ctx, caller: Viewer, debtor_account: AccountId
 ) -> contract.StandingOrderList:
+    """Of one account. The gateway asks for a customer whose right to the account it knows."""
+    if caller.staff_id is None and caller.customer_id is None:
+        raise Forbidden("The call is made for no customer")
     async with context.database.transaction() as session:
         found = await service.orders(session, debtor_account=debtor_account)
     items = [contract.StandingOrderState.model_validate(row, from_attributes=True) for row in found]

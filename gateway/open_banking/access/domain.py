@@ -67,7 +67,10 @@ WORDS: Final[Mapping[str, Words]] = {
     "ReadStandingOrdersBasic": ("定期付款", "Standing orders"),
     "ReadStandingOrdersDetail": ("定期付款及收款人", "Standing orders and their payees"),
     "ReadStatementsBasic": ("对账单列表", "List of statements"),
-    "ReadStatementsDetail": ("对账单的期初与期末余额", "Opening and closing balances of statements"),
+    "ReadStatementsDetail": (
+        "对账单的期初与期末余额",
+        "Opening and closing balances of statements",
+    ),
     "ReadTransactionsBasic": ("交易的日期与金额", "Dates and amounts of transactions"),
     "ReadTransactionsCredits": ("入账交易", "Incoming transactions"),
     "ReadTransactionsDebits": ("出账交易", "Outgoing transactions"),

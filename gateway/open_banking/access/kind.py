@@ -48,7 +48,10 @@ class AccountAccess:
         if consent is None or not domain.may_be_authorized(consent, now=now):
             raise ConsentRefused("The consent is not open any more")
         return Described(
-            purpose=("查看您所选账户的下列信息", "See the following of the accounts that you choose"),
+            purpose=(
+                "查看您所选账户的下列信息",
+                "See the following of the accounts that you choose",
+            ),
             expires_at=consent.expires_at or now + MAX_LIFETIME,
             facts=(*_permissions(consent), *_period(consent)),
         )

@@ -54,9 +54,7 @@ async def revoke(session: Session, *, consent: DataAccessConsent, now: datetime)
     await change(
         session, consent_id=consent.consent_id, to=lambda one: domain.revoked(one, now=now)
     )
-    await end_with_consent(
-        session, consent_kind=consent.kind, consent_id=str(consent.consent_id)
-    )
+    await end_with_consent(session, consent_kind=consent.kind, consent_id=str(consent.consent_id))
 
 
 async def admit(
@@ -97,9 +95,7 @@ async def admit(
     )
 
 
-async def of_customer(
-    session: Session, *, consent_id: UUID, customer_id: str
-) -> DataAccessConsent:
+async def of_customer(session: Session, *, consent_id: UUID, customer_id: str) -> DataAccessConsent:
     """Raises `DataConsentNotFound` for a consent that is not this customer's."""
     consent = await repository.find_consent(session, consent_id=consent_id)
     if consent is None or consent.customer_id != customer_id:

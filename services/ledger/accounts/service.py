@@ -4,6 +4,7 @@ from datetime import date, datetime
 from typing import Literal
 
 from services.ledger import repository
+from services.ledger.accounts import repository as entries
 from services.ledger.domain import (
     AccountExists,
     AccountNotFound,
@@ -162,6 +163,27 @@ async def statement(
         closing_minor=closing,
         entries=[contract.StatementEntry.model_validate(row, from_attributes=True) for row in rows],
         next_after=rows[-1].entry_no if len(rows) == limit else None,
+    )
+
+
+async def list_entries(
+    session: Session,
+    *,
+    account_id: str,
+    first: date,
+    last: date,
+    direction: contract.Direction | None,
+    offset: int,
+    limit: int,
+) -> contract.EntryPage:
+    """Entries booked on the days `first` to `last`, and how many they are in all."""
+    await _account(session, account_id)
+    matching = entries.booked(account_id, first=first, last=last, direction=direction)
+    rows = await entries.part(session, matching, offset=offset, limit=limit)
+    return contract.EntryPage(
+        account_id=account_id,
+        total=await entries.count(session, matching),
+        items=[contract.Entry.model_validate(row, from_attributes=True) for row in rows],
     )
 
 

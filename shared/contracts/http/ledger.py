@@ -199,6 +199,32 @@ class StatementPage(Reply):
     next_after: int | None
 
 
+class Entry(Reply):
+    """One entry of an account, and the account on its other side where there is just one."""
+
+    entry_no: int
+    transfer_id: UUID
+    kind: str
+    amount_minor: SignedMinor
+    currency: Currency
+    balance_minor: SignedMinor
+    value_date: date
+    booking_date: date
+    reference: str | None
+    counterpart_id: str | None
+
+
+class EntryPage(Reply):
+    """A part of the entries that match, in the order of posting; `total` counts them all.
+
+    New entries come at the end, so that what stands on a page stays there.
+    """
+
+    account_id: AccountId
+    total: int
+    items: list[Entry]
+
+
 class FreezeAccount(Contract):
     reason: Name
 
