@@ -26,6 +26,7 @@ HEADINGS = ["Context", "Decision", "Consequences", "Alternatives"]
 #: Each command that a page's block tells people to type, and what runs it: a test or CI.
 RUN_BY = {
     "make demo": ("tests/journeys/demo.py", "deploy.local"),
+    "make sandbox": ("tests/journeys/test_sandbox.py", '"deploy.sandbox"'),
     "make reset": ("tests/journeys/demo.py", '"deploy.local", "reset"'),
     "make test": (".ci/run", "make test"),
     "make check": ("tests/architecture/test_layers.py", "mypy"),
