@@ -30,6 +30,8 @@ RUN_BY = {
     "make reset": ("tests/journeys/demo.py", '"deploy.local", "reset"'),
     "make test": (".ci/run", "make test"),
     "make check": ("tests/architecture/test_layers.py", "mypy"),
+    "make lab": ("tests/risk/lab/test_lab.py", "training.lab"),
+    "make compare": ("tests/vendors/test_compare.py", "deploy.vendors"),
     "make verify": ("tests/verify/test_verify.py", "deploy.verify"),
     "make bank": ("tests/journeys/demo.py", "deploy.bank"),
     "alias bank=": ("tests/journeys/demo.py", "deploy.bank"),
