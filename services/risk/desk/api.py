@@ -6,7 +6,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from services.risk.desk import cases, flows, policies, rendering, sources, watch
+from services.risk.desk import cases, flows, policies, registry, rendering, reports, sources, watch
 from services.risk.desk.domain import HEADERS, HOME, Browser, Outcome
 from services.risk.desk.flows import Step, visit
 from services.risk.desk.forms import read_form
@@ -110,6 +110,37 @@ async def act_on_version(
     step, role = VERSION_ACTIONS[action]
     step_of = partial(step, product=product, version=version)
     return await _done(request, context, step_of, role=role)
+
+
+@router.get(registry.HOME)
+async def list_models(request: Request, context: Ctx) -> Response:
+    return await _shown(request, context, registry.overview)
+
+
+@router.get(registry.HOME + "/{product}/{label}")
+async def show_model(product: str, label: str, request: Request, context: Ctx) -> Response:
+    return await _shown(request, context, partial(registry.show, product=product, label=label))
+
+
+@router.post(registry.HOME + "/{product}/{label}/{action}")
+async def act_on_model(
+    product: str, label: str, action: str, request: Request, context: Ctx
+) -> Response:
+    if action not in registry.ACTIONS:
+        return await _done(request, context, flows.nothing_there)
+    step, role = registry.ACTIONS[action]
+    step_of = partial(step, product=product, label=label)
+    return await _done(request, context, step_of, role=role)
+
+
+@router.get(reports.HOME + "/{back_test_id}")
+async def show_back_test(back_test_id: str, request: Request, context: Ctx) -> Response:
+    return await _shown(request, context, partial(reports.show, back_test_id=back_test_id))
+
+
+@router.get("/desk/decisions/{decision_id}")
+async def show_decision(decision_id: str, request: Request, context: Ctx) -> Response:
+    return await _shown(request, context, partial(reports.show_decision, decision_id=decision_id))
 
 
 @router.get(watch.HOME)

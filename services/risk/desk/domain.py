@@ -29,7 +29,9 @@ HEADERS: Final[Mapping[str, str]] = {
 #: Roles that have something to do at the desk.
 ROLES: Final = frozenset({"operator", "reviewer"})
 HOME: Final = "/desk/cases"
-_OWN_PATH: Final = re.compile(r"/desk/(cases|policies|sources|watch)(/[a-z0-9._-]{1,80}){0,3}")
+_OWN_PATH: Final = re.compile(
+    r"/desk/(back-tests|cases|decisions|models|policies|sources|watch)(/[a-z0-9._-]{1,80}){0,3}"
+)
 
 
 @dataclass(frozen=True, slots=True)

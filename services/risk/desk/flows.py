@@ -44,6 +44,14 @@ GOOD_NOTES: Final = frozenset(
         "rolled_back",
         "back_testing",
         "acknowledged",
+        "challenging",
+        "withdrawn",
+        "model_proposed",
+        "model_rejected",
+        "model_retired",
+        "promoted",
+        "model_rolled_back",
+        "evaluating",
     }
 )
 

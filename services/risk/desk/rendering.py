@@ -13,10 +13,10 @@ from shared.kit.money import format_minor
 
 _FOLDER: Final = Path(__file__).parent
 STYLE: Final = b"".join(
-    (_FOLDER / "static" / name).read_bytes() for name in ("desk.css", "watch.css")
+    (_FOLDER / "static" / name).read_bytes() for name in ("desk.css", "watch.css", "models.css")
 )
 #: The parts of the desk by the beginning of their addresses; what is none of them is cases.
-SECTIONS: Final = ("policies", "sources", "watch")
+SECTIONS: Final = ("policies", "models", "sources", "watch")
 LANGUAGE_COOKIE: Final = "desk_language"
 YEAR_S: Final = 365 * 24 * 3600
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final, Literal
 
-from services.risk.desk import application_texts, source_texts, watch_texts
+from services.risk.desk import application_texts, registry_texts, source_texts, watch_texts
 
 Lang = Literal["zh", "en"]
 
@@ -350,7 +350,7 @@ _WORDS: Final[dict[str, tuple[str, str]]] = {
     "node.card": ("银行卡", "card"),
 }
 
-for _page in (application_texts, source_texts, watch_texts):
+for _page in (application_texts, registry_texts, source_texts, watch_texts):
     _TEXTS.update(_page.TEXTS)
     _WORDS.update(_page.WORDS)
 

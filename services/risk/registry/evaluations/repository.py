@@ -6,12 +6,14 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, Uuid, any_, bindparam, insert, select, update
+from sqlalchemy import ARRAY, Uuid, any_, bindparam, func, insert, select, update
 from sqlalchemy.dialects.postgresql import distinct_on
 
 from services.risk.cases.models import labels
-from services.risk.registry.models import model_evaluations
+from services.risk.registry.models import model_evaluations, shadow_scores
 from shared.kit.database import AnySession, Session
+
+MOST_COUNTED = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +99,13 @@ async def labels_of(session: AnySession, ids: Sequence[UUID]) -> dict[UUID, str]
     """What those of the decisions turned out to be that have a label."""
     rows = (await session.execute(_LABELS, {"ids": list(ids)})).all()
     return {row.decision_id: row.label for row in rows}
+
+
+async def shadow_count(session: AnySession, label: str) -> int:
+    """How many decisions the model has scored in the shadow; counting stops at `MOST_COUNTED`."""
+    few = select(shadow_scores.c.label).where(shadow_scores.c.label == label).limit(MOST_COUNTED)
+    counted = select(func.count()).select_from(few.subquery())
+    return int((await session.execute(counted)).scalar_one())
 
 
 def _row(row: Any) -> EvaluationRow:
