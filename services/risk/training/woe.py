@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 Floats = NDArray[np.float64]
 Truth = NDArray[np.bool_]
@@ -91,7 +92,22 @@ def binned(name: str, values: Column, truth: Truth, how: Binning) -> Bins:
     sign = how.directions.get(name, 0)
     starts = _joined(rows, bad, how, least=how.least_share * len(truth), sign=sign)
     kept = [float(edges[start - 1]) for start in starts[1:]]
-    return _with_woe(Bins(name, tuple(kept), (), *_NOTHING), numbers, truth, how)
+    while True:
+        found = _with_woe(Bins(name, tuple(kept), (), *_NOTHING), numbers, truth, how)
+        turned = _turned(found)
+        if turned is None:
+            return found
+        del kept[turned]
+
+
+def _turned(found: Bins) -> int | None:
+    """The edge at which the evidence turns back: the usual rows weigh most on the smallest bin."""
+    steps = np.diff(found.woe[:-1])
+    if not len(steps):
+        return None
+    way = 1 if found.woe[-2] >= found.woe[0] else -1
+    against = np.flatnonzero(steps * way < 0)
+    return int(against[0]) if len(against) else None
 
 
 def _of_words(name: str, values: Column, truth: Truth, how: Binning) -> Bins:
@@ -238,7 +254,9 @@ def fit(
     bins = [one for one in bins if len(one.woe) > 2 and one.information >= least_information]
     while True:
         evidence = np.column_stack([one.of(columns[one.name]) for one in bins])
-        model = LogisticRegression(C=strength, max_iter=1_000, tol=1e-8).fit(evidence, truth)
+        # two threads change the last bits of a sum, and wait for each other longer than they work
+        with threadpool_limits(limits=1):
+            model = LogisticRegression(C=strength, max_iter=1_000, tol=1e-8).fit(evidence, truth)
         weights = model.coef_[0]
         if weights.min() > 0:
             return Fitted(tuple(bins), weights, float(model.intercept_[0]))
