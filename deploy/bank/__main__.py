@@ -9,6 +9,7 @@ import httpx
 from deploy.bank import (
     accounts,
     customers,
+    models,
     partners,
     policies,
     replays,
@@ -47,7 +48,17 @@ def _parser() -> argparse.ArgumentParser:
         epilog='As `make bank ARGS="…"`, or as `.venv/bin/python -m deploy.bank …`.',
     )
     commands = parser.add_subparsers(required=True, metavar="command")
-    for part in (partners, customers, reviews, accounts, policies, replays, sources, upkeep):
+    for part in (
+        partners,
+        customers,
+        reviews,
+        accounts,
+        policies,
+        models,
+        replays,
+        sources,
+        upkeep,
+    ):
         part.add_commands(commands)
     return parser
 
