@@ -22,6 +22,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "proposed_by": ("提请人", "Proposed by"),
     "promoted_by": ("批准人", "Promoted by"),
     "sha256": ("文件 SHA-256", "SHA-256 of the file"),
+    "takes_over": ("数秒内生效。", "It takes over within seconds."),
     "model_history": ("历史", "History"),
     "model_papers": ("模型档案", "Papers"),
     "trained_on": ("训练数据", "Trained on"),

@@ -93,6 +93,8 @@ def _render(page: Page, browser: Browser) -> HTMLResponse:
 
 
 def _section(path: str) -> str:
+    if path.startswith(("/desk/back-tests", "/desk/decisions")):
+        return ""
     return next((one for one in SECTIONS if path.startswith(f"/desk/{one}")), "cases")
 
 

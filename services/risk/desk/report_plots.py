@@ -6,7 +6,7 @@ from typing import Final
 
 WIDTH: Final = 640
 #: A pair of outcomes: its words, then a bar of decisions and one of money.
-ROW, LABEL, BARS = 46, 170, 400
+ROW, LABEL, BARS = 46, 170, 310
 #: Columns of shares or scores, with room for their words.
 HEIGHT, FOOT, LEFT = 150, 24, 44
 #: The square of a ROC curve.

@@ -125,7 +125,7 @@ def _matrix(swap: SwapSet, changed: int) -> list[tuple[str, list[report_plots.Ce
         for after in OUTCOMES:
             one = counts.get((before, after))
             stays, number = before == after, one.decisions if one else 0
-            tint = 0.0 if stays or not changed else round(0.15 + 0.6 * number / changed, 2)
+            tint = 0.0 if stays or not changed else round(0.15 + 0.35 * number / changed, 2)
             money = format_minor(one.value_minor if one else 0, "CNY")
             cells.append(report_plots.Cell(number, money, tint if number else 0.0, stays))
         lines.append((before, cells))

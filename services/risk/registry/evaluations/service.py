@@ -129,16 +129,13 @@ def told(row: EvaluationRow, *, now: datetime) -> contract.Evaluation:
 
 async def run(context: Context, ready: Ready) -> None:
     """Carry it out, and keep what it has found or that it failed."""
-    began = time.perf_counter_ns()
-    row = ready.row
     try:
         row = await _evaluated(context, ready)
     except Exception as error:
         log.exception("evaluation.failed", extra={"cause": type(error).__name__})
-        row = replace(row, state="failed")
-    spent_us = (time.perf_counter_ns() - began) // 1000
+        row = replace(ready.row, state="failed")
     async with context.database.statement() as session:
-        await repository.tell(session, replace(row, spent_us=spent_us, told_at=context.clock()))
+        await repository.tell(session, replace(row, told_at=context.clock()))
 
 
 async def _evaluated(context: Context, ready: Ready) -> EvaluationRow:
@@ -160,6 +157,7 @@ async def _evaluated(context: Context, ready: Ready) -> EvaluationRow:
             await _add(context, found, part)
             part = []
     await _add(context, found, part)
+    spent_us = (time.perf_counter_ns() - began) // 1000
     scores, theirs, labels = found.arrays()
     measures, figures = await asyncio.to_thread(
         figures_of,
@@ -181,6 +179,7 @@ async def _evaluated(context: Context, ready: Ready) -> EvaluationRow:
         row,
         state="done",
         seen=found.tally.seen,
+        spent_us=spent_us,
         gates=[gate.kept() for gate in gates],
         figures=figures,
         swap_set=found.tally.swap_set(),
