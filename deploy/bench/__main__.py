@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from deploy import kafka
-from deploy.bench import events, group, history, ledger, payment, pgbench, risk
+from deploy.bench import events, group, history, ledger, payment, pgbench, registry, risk
 from deploy.bench.figures import Figure, above, at_least, below
 from deploy.bench.load import Load
 from deploy.bench.run import Run, write
@@ -79,6 +79,11 @@ async def measure_risk(setting: Setting, run: Run) -> None:
             goal = (f"<= 3x {reference}", ratio <= 3)
             tell(Figure(f"risk.decide.{name}", value, "us", reference, ratio, *goal))
         tell(below("risk.decide.cpu", three.cpu_us, "us", ceiling=80))
+    with run.part("risk.shadow"):
+        with setting.paused():
+            alone_us, added_us = registry.shadow()
+        share = 100 * added_us / alone_us
+        tell(below("risk.shadow", share, "% of a decision", ceiling=15))
     with run.part("risk.rebuild"):
         bus = events.postgres_bus(setting)
         with setting.paused():
@@ -92,6 +97,13 @@ async def measure_risk(setting: Setting, run: Run) -> None:
         tell(above("risk.decide.http.core", 1e6 / cpu_us, "decisions/s a core", floor=1_500))
         late = steady.all_good(f"decisions at {risk.STEADY_PER_S} a second")
         tell(below("risk.decide.http.p99", late.percentile_ms(99), "ms", ceiling=10))
+    with run.part("risk.backtest"):
+        for name, tried in (
+            ("risk.backtest", registry.back_test),
+            ("risk.backtest.model", registry.evaluation),
+        ):
+            found = await asyncio.to_thread(tried, setting)
+            tell(above(name, found.rate, "decisions/s", floor=10_000))
 
 
 async def measure_history(setting: Setting, run: Run) -> None:
