@@ -76,7 +76,7 @@ def expression(
     scope = _Scope(field, thresholds, is_fact)
     parts: list[str] = []
     reads: set[str] = set()
-    for kind, token, is_call in _tokens(text, field):
+    for kind, token, is_call in tokens(text, field):
         if kind != "name" or token in _WORDS:
             parts.append(token)
             continue
@@ -101,7 +101,7 @@ def is_number_literal(cell: str) -> bool:
     return _LITERAL_NUMBER.fullmatch(cell.strip()) is not None
 
 
-def _tokens(text: str, field: str) -> list[tuple[str, str, bool]]:
+def tokens(text: str, field: str) -> list[tuple[str, str, bool]]:
     """Kind and text of each token, and whether it is a function's name before its bracket."""
     found: list[tuple[str, str]] = []
     at = depth = 0

@@ -14,6 +14,7 @@ from typing import Any, TypeAlias, cast
 import zen
 
 from services.risk.domain import Outcome
+from services.risk.policies.conditions import plain
 from services.risk.policies.domain import (
     ANSWERS,
     GRADE,
@@ -57,6 +58,8 @@ class Program:
         self._grade = zen.compile_expression(self._chains[GRADE]) if GRADE in tables else None
         parts = [_listed(self._conditions), *(self._chains[name] for name in self._answers)]
         self._whole = zen.compile_expression(_listed(parts))
+        #: The same conditions in Python, where they are plain and all that there is.
+        self._plain = None if tables else plain([rule.when.text for rule in self.graph.rules])
         #: What most requests get: no rule fired, and there is nothing more to answer.
         self._nothing_fired = [False] * len(self._conditions)
         self._approved = self._ruling(Outcome.APPROVE, [], [], [], {})
@@ -81,6 +84,15 @@ class Program:
 
     def _ruled(self, facts: Facts) -> Ruling:
         failed: list[str] = []
+        if self._plain is not None:
+            try:
+                held = self._plain(facts)
+            except Exception:  # a fact that is missing or strange: the engine is asked
+                held = None
+            if held is not None:
+                if held == self._nothing_fired:
+                    return self._approved
+                return self._assembled(held, {}, None, failed)
         grade: _Hit = None
         try:
             context = self._selection.of(facts)
