@@ -18,6 +18,8 @@ from gateway.grants import service as grant_service
 from gateway.grants.payment import PaymentConsents
 from gateway.grants.sharing import Sharing
 from gateway.headers import PublicHeaders
+from gateway.limits import api as limits
+from gateway.limits import service as limit_service
 from gateway.oauth import api as oauth
 from gateway.oauth import problems as oauth_problems
 from gateway.oauth import service as tokens
@@ -46,6 +48,7 @@ async def tidy(context: Context) -> None:
         await page_service.tidy(session, now=context.clock())
         await authorizations.tidy(session, now=context.clock())
         await grant_service.tidy(session, now=context.clock())
+        await limit_service.tidy(session, now=context.clock())
     for _ in range(MAX_TIDY_ROUNDS):
         async with context.database.transaction() as session:
             gone = await tokens.tidy(session, now=context.clock())
@@ -79,6 +82,7 @@ def build(settings: Settings) -> FastAPI:
             devices_api.router,
             applications.router,
             partners.router,
+            limits.router,
             pages.router,
             openapi.router,
         ],

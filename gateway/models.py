@@ -4,7 +4,9 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Date,
     DateTime,
+    Double,
     ForeignKey,
     Index,
     Integer,
@@ -36,6 +38,29 @@ partners = Table(
     Column("state", Text, nullable=False),
     _timestamp("created_at"),
     _timestamp("updated_at"),
+    Column("plan", Text, ForeignKey("plans.plan")),
+)
+
+#: Limits that partners are under: null for no limit, 0 for no call at all.
+plans = Table(
+    "plans",
+    metadata,
+    Column("plan", Text, primary_key=True),
+    Column("per_partner_per_minute", Integer),
+    Column("per_consent_per_minute", Integer),
+    Column("per_endpoint_per_minute", JSONB, nullable=False),
+    Column("calls_per_day", Integer),
+    _timestamp("updated_at"),
+)
+
+#: How far each limit is used; `take_call` (migration 0004) writes it.
+call_rates = Table(
+    "call_rates",
+    metadata,
+    Column("owner", Text, primary_key=True),
+    Column("full_at_s", Double, nullable=False),
+    Column("day", Date, nullable=False),
+    Column("calls", Integer, nullable=False),
 )
 
 #: What may be used once: the `jti` of client assertions and proofs, hashed with its owner.

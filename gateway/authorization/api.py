@@ -56,7 +56,6 @@ async def push(request: Request, context: Ctx) -> Response:
         url=public_url(request, own.settings.public_url),
         issuer=own.settings.public_url,
         nonces=await own.nonces(context),
-        limiter=own.limiter,
     )
     async with context.database.transaction() as session:
         request_uri = await service.push(session, pushing=pushing, now=now)

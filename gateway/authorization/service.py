@@ -23,8 +23,8 @@ from gateway.grants import kinds
 from gateway.grants import service as grants
 from gateway.grants.domain import CODE_LIFETIME, MAX_LIFETIME, Code, CustomerGrant
 from gateway.grants.kinds import ConsentKind, ConsentRefused, Described
-from gateway.limits.domain import headers
-from gateway.limits.service import Limiter
+from gateway.limits.domain import headers, words
+from gateway.limits.service import take_call
 from gateway.oauth.authentication import authenticate, prove
 from gateway.oauth.domain import Credentials, TooManyTokens
 from gateway.registrations.domain import Client
@@ -50,7 +50,6 @@ class Pushing:
     url: str
     issuer: str
     nonces: Nonces
-    limiter: Limiter
 
 
 async def push(session: Session, *, pushing: Pushing, now: datetime) -> str:
@@ -61,9 +60,6 @@ async def push(session: Session, *, pushing: Pushing, now: datetime) -> str:
     client = await authenticate(
         session, credentials=pushing.credentials, issuer=pushing.issuer, now=now
     )
-    verdict = pushing.limiter.take(client.partner_id, limit_per_minute=client.rate_limit_per_minute)
-    if not verdict.allowed:
-        raise TooManyTokens(headers=headers(verdict))
     proof_jkt = None
     if pushing.proofs:
         proof = await prove(
@@ -75,6 +71,11 @@ async def push(session: Session, *, pushing: Pushing, now: datetime) -> str:
             now=now,
         )
         proof_jkt = proof.thumbprint
+    verdict = await take_call(
+        session, partner_id=client.partner_id, endpoint=f"POST {domain.PUSHED_PATH}", now=now
+    )
+    if not verdict.allowed:
+        raise TooManyTokens(words(verdict), headers=headers(verdict))
     domain.outside_of(pushing.given, client=client)
     parameters = _parameters(pushing, client, now)
     request = domain.read_request(parameters, client=client, proof_jkt=proof_jkt)

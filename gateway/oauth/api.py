@@ -101,7 +101,6 @@ async def token(request: Request, context: Ctx) -> Response:
         key=await own.token_keys.signing(context.database, now=now),
         nonces=await own.nonces(context),
         subject_secret=await own.subject_secret(context),
-        limiter=own.limiter,
     )
     try:
         async with context.database.transaction() as session:

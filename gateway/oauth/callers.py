@@ -40,6 +40,11 @@ def public_url(request: Request, origin: str) -> str:
     return origin + bytes(raw).partition(b"?")[0].decode("latin-1")
 
 
+def endpoint_of(request: Request) -> str:
+    """Method and path of the route, as the description has them: never what a caller made up."""
+    return f"{request.method} {request.scope['route'].path}"
+
+
 def partner_with(scope: str) -> Callable[..., Awaitable[PartnerCaller]]:
     """A dependency that lets in clients that act for themselves, with `scope`.
 
@@ -100,7 +105,9 @@ async def _admitted(request: Request, context: Context) -> tuple[Grant, str]:
         now=now,
     )
     async with context.database.statement() as session:
-        admitted = await service.admit(session, grant=grant, proof=proof, limiter=own.limiter)
+        admitted = await service.admit(
+            session, grant=grant, proof=proof, endpoint=endpoint_of(request), now=now
+        )
     if admitted.needs_nonce and not proof.has_nonce:
         raise service.nonce_missing(nonces, now=now)
     if not admitted.verdict.allowed:

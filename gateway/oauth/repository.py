@@ -1,14 +1,15 @@
 """SQL of tokens: what was used once, and the public keys of access tokens."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, and_, bindparam, delete, exists, select
+from sqlalchemy import delete, select, text
 from sqlalchemy.dialects.postgresql import insert
 
-from gateway.models import clients, partners, shared_secrets, token_keys, used_ids
+from gateway.limits.domain import day_of
+from gateway.models import shared_secrets, token_keys, used_ids
 from shared.kit.database import AnySession, Session
 
 #: Rows that one statement of the tidying deletes.
@@ -19,39 +20,39 @@ TIDY_BATCH = 5_000
 class Admission:
     """What the database says to one call of a client."""
 
+    partner_id: str
+    needs_nonce: bool
     is_first_use: bool
     is_revoked: bool
     is_active: bool
-    partner_id: str
-    rate_limit_per_minute: int
-    needs_nonce: bool
+    #: As `gateway.limits.domain.verdict_of` reads them.
+    refused: str | None
+    limits: Sequence[int | None]
+    standing: Sequence[float]
 
 
-def _admit() -> Select[bool, bool, bool, str, int, bool]:
-    used = (
-        insert(used_ids)
-        .values(id_hash=bindparam("id_hash"), kept_until=bindparam("kept_until"))
-        .on_conflict_do_nothing()
-        .returning(used_ids.c.id_hash)
-        .cte("used")
+#: Of every call of a partner: one statement remembers the proof, reads the client and takes the
+#: call from its limits, which only a call takes that may pass otherwise.
+_ADMIT = text(
+    """
+    WITH used AS (
+        INSERT INTO used_ids (id_hash, kept_until) VALUES (:id_hash, :kept_until)
+        ON CONFLICT DO NOTHING RETURNING id_hash
+    ), found AS MATERIALIZED (
+        SELECT c.partner_id, c.dpop_nonce,
+            EXISTS (SELECT FROM used) AS is_first_use,
+            EXISTS (SELECT FROM used_ids WHERE id_hash = :token_hash) AS is_revoked,
+            p.state = 'active' AND c.state = 'active' AS is_active
+        FROM clients c JOIN partners p USING (partner_id)
+        WHERE c.client_id = :of_client
     )
-    return (
-        select(
-            exists(select(used.c.id_hash)),
-            exists(select(used_ids.c.id_hash).where(used_ids.c.id_hash == bindparam("token_hash"))),
-            and_(partners.c.state == "active", clients.c.state == "active"),
-            partners.c.partner_id,
-            partners.c.rate_limit_per_minute,
-            clients.c.dpop_nonce,
-        )
-        .join(partners, partners.c.partner_id == clients.c.partner_id)
-        .where(clients.c.client_id == bindparam("of_client"))
-        .add_cte(used)
-    )
-
-
-#: Of every call of a partner, so it is built once: building it costs more than running it.
-_ADMIT = _admit()
+    SELECT found.*, taken.refused, taken.limits, taken.standing
+    FROM found CROSS JOIN LATERAL take_call(
+        is_first_use AND is_active AND NOT is_revoked,
+        partner_id, :of_consent, :of_endpoint, :at_s, :today
+    ) AS taken
+    """
+)
 
 
 async def use_id(session: Session, *, id_hash: bytes, kept_until: datetime) -> bool:
@@ -72,16 +73,24 @@ async def admit(
     id_hash: bytes,
     kept_until: datetime,
     token_hash: bytes,
+    consent: str | None,
+    endpoint: str,
+    now: datetime,
 ) -> Admission | None:
-    """Remember the proof's id and read the client, in one statement; None: no such client.
+    """Remember the proof's id, read the client, take the call; None: no such client.
 
-    `token_hash` is the id under which the token's revocation would be remembered.
+    `token_hash` is the id under which the token's revocation would be remembered; `consent` is the
+    grant that the call rests on, and `endpoint` its method and path as the description has them.
     """
     values = {
         "of_client": client_id,
         "id_hash": id_hash,
         "kept_until": kept_until,
         "token_hash": token_hash,
+        "of_consent": consent,
+        "of_endpoint": endpoint,
+        "at_s": now.timestamp(),
+        "today": day_of(now),
     }
     row = (await session.execute(_ADMIT, values)).first()
     return Admission(*row) if row else None

@@ -7,11 +7,12 @@ from datetime import datetime, timedelta
 
 from gateway.grants import service as grants
 from gateway.grants.domain import CustomerGrant, subject_of
-from gateway.limits.domain import Verdict, headers
-from gateway.limits.service import Limiter
+from gateway.limits.domain import Verdict, headers, verdict_of, words
+from gateway.limits.service import take_call
 from gateway.oauth import repository
 from gateway.oauth.authentication import authenticate, prove
 from gateway.oauth.domain import (
+    TOKEN_PATH,
     CallNonceMissing,
     CallProofRefused,
     ClientCredentials,
@@ -36,6 +37,7 @@ from shared.kit.database import AnySession, Session
 from shared.kit.problems import TooManyRequests
 
 REFRESH_TOKEN_BYTES = 32
+TOKEN_ENDPOINT = f"POST {TOKEN_PATH}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,6 @@ class Issuing:
     key: SigningKey
     nonces: Nonces
     subject_secret: bytes
-    limiter: Limiter
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +82,15 @@ async def issue(
     Raises the `OAuthError` that says what failed, and `GrantInvalid`; nothing is used up then.
     """
     client = await authenticate(session, credentials=asked.credentials, issuer=by.issuer, now=now)
-    verdict = by.limiter.take(client.partner_id, limit_per_minute=client.rate_limit_per_minute)
-    if not verdict.allowed:
-        raise TooManyTokens(headers=headers(verdict))
     proof = await prove(
         session, client=client, proofs=asked.proofs, url=asked.url, nonces=by.nonces, now=now
     )
+    # After what is used once, as a call does it too: two that wait cannot wait for each other.
+    verdict = await take_call(
+        session, partner_id=client.partner_id, endpoint=TOKEN_ENDPOINT, now=now
+    )
+    if not verdict.allowed:
+        raise TooManyTokens(words(verdict), headers=headers(verdict))
     token = _Token(client=client, proof=proof, by=by, token_id=token_id, verdict=verdict, now=now)
     match asked.request:
         case ClientCredentials(scopes=scopes):
@@ -231,8 +235,10 @@ class Admitted:
     needs_nonce: bool
 
 
-async def admit(session: AnySession, *, grant: Grant, proof: Proof, limiter: Limiter) -> Admitted:
-    """Uses up the proof and one call of the partner's rate.
+async def admit(
+    session: AnySession, *, grant: Grant, proof: Proof, endpoint: str, now: datetime
+) -> Admitted:
+    """Uses up the proof and one call of each limit that the call is under.
 
     Raises `CallProofRefused` for a proof that was seen, `TokenRefused` for a client that is not
     active and a token that was revoked. The verdict may be that there were too many calls.
@@ -243,6 +249,9 @@ async def admit(session: AnySession, *, grant: Grant, proof: Proof, limiter: Lim
         id_hash=used_id_hash(kind="dpop", owner=proof.thumbprint, jti=proof.jti),
         kept_until=proof.kept_until,
         token_hash=revocation_hash(grant),
+        consent=str(grant.grant_id) if grant.grant_id is not None else None,
+        endpoint=endpoint,
+        now=now,
     )
     if admission is None or not admission.is_active:
         raise refused_token("its client is not active")
@@ -250,7 +259,9 @@ async def admit(session: AnySession, *, grant: Grant, proof: Proof, limiter: Lim
         raise refused_token("it was revoked")
     if not admission.is_first_use:
         raise refused_proof("the proof was used before")
-    verdict = limiter.take(admission.partner_id, limit_per_minute=admission.rate_limit_per_minute)
+    verdict = verdict_of(
+        admission.refused, limits=admission.limits, standing=admission.standing, now=now
+    )
     return Admitted(admission.partner_id, verdict, admission.needs_nonce)
 
 
@@ -285,9 +296,7 @@ def nonce_missing(nonces: Nonces, *, now: datetime) -> CallNonceMissing:
 
 
 def too_many(verdict: Verdict) -> TooManyRequests:
-    return TooManyRequests(
-        f"The partner may make {verdict.limit} calls a minute", headers=headers(verdict)
-    )
+    return TooManyRequests(words(verdict), headers=headers(verdict))
 
 
 def expires_in_s() -> int:

@@ -43,6 +43,7 @@ class PartnerReply(Reply):
     state: Literal["active", "suspended"]
     created_at: datetime
     updated_at: datetime
+    plan: str | None = None
 
 
 class PartnerPage(Reply):
@@ -64,6 +65,7 @@ def _reply(partner: Partner) -> PartnerReply:
         state=partner.state,
         created_at=partner.created_at,
         updated_at=partner.updated_at,
+        plan=partner.plan,
     )
 
 

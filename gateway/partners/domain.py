@@ -41,6 +41,8 @@ class Partner:
     state: PartnerState
     created_at: datetime
     updated_at: datetime
+    #: The plan whose limits hold beside its own (`gateway/limits`).
+    plan: str | None = None
 
     def has_same_content(self, other: "Partner") -> bool:
         """Whether `other` would register the very same partner."""
