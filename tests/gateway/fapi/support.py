@@ -6,6 +6,7 @@ import re
 import secrets
 from base64 import urlsafe_b64decode
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -14,7 +15,7 @@ import httpx
 
 from tests.bank import Bank
 from tests.gateway.customers import Customer
-from tests.gateway.signing import Private, assertion, b64, new_key, proof, public_jwk, sign
+from tests.gateway.signing import Private, alg_of, assertion, b64, new_key, proof, public_jwk, sign
 from tests.gateway.support import ASSERTION_TYPE, PASSWORD, register_partner, staff
 
 CALLBACK = "https://app.example/callback?tenant=1"
@@ -29,6 +30,24 @@ def claims_of(token: str) -> dict[str, Any]:
 def header_of(token: str) -> dict[str, Any]:
     part = token.split(".", maxsplit=1)[0]
     return json.loads(urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+
+
+@dataclass(frozen=True)
+class In:
+    """A moment so many seconds from when the test runs: parameters are made long before."""
+
+    seconds: int
+
+    def moment(self) -> datetime:
+        return datetime.now(UTC) + timedelta(seconds=self.seconds)
+
+
+def timed(values: dict[str, Any]) -> dict[str, Any]:
+    """The values with each `In` as a NumericDate."""
+    return {
+        name: int(value.moment().timestamp()) if isinstance(value, In) else value
+        for name, value in values.items()
+    }
 
 
 @dataclass
@@ -46,12 +65,16 @@ class App:
     nonce: str | None = None
 
     def credentials(self, **changes: Any) -> dict[str, str]:
+        if isinstance(changes.get("now"), In):
+            changes["now"] = changes["now"].moment()
         made = assertion(self.key, client_id=self.client_id, issuer=self.origin, **changes)
         return {"client_assertion_type": ASSERTION_TYPE, "client_assertion": made}
 
     def proof(self, method: str, path: str, **changes: Any) -> str:
         key = changes.pop("key", self.proof_key)
         claims = changes.pop("claims", {})
+        if isinstance(changes.get("now"), In):
+            changes["now"] = changes["now"].moment()
         if self.nonce is not None:
             claims = {"nonce": self.nonce} | claims
         return proof(key, method=method, url=self.origin + path, claims=claims, **changes)
@@ -73,14 +96,11 @@ class App:
 
     def request_object(self, *, key: Private | None = None, **changes: Any) -> str:
         """A signed request; the changes override its header (`header`) and claims."""
-        import time
-
-        now = int(time.time())
         header = changes.pop("header", {})
-        own = {"iss": self.client_id, "aud": self.origin, "nbf": now, "exp": now + 300}
-        claims = own | self.parameters(**changes)
+        own = {"iss": self.client_id, "aud": self.origin, "nbf": In(0), "exp": In(300)}
+        claims = timed(own | self.parameters(**changes))
         claims = {name: value for name, value in claims.items() if value != "absent"}
-        return sign(key or self.key, {"alg": _alg(key or self.key)} | header, claims)
+        return sign(key or self.key, {"alg": alg_of(key or self.key)} | header, claims)
 
     async def push(
         self,
@@ -131,12 +151,6 @@ class App:
             "DPoP": self.proof("GET", path, token=presented),
         } | changes.pop("headers", {})
         return await self.http.get(path, headers=headers, **changes)
-
-
-def _alg(key: Private) -> str:
-    from tests.gateway.signing import alg_of
-
-    return alg_of(key)
 
 
 @dataclass

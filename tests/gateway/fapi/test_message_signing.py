@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from tests.gateway.customers import Customer
-from tests.gateway.fapi.support import App, Window, answer_of, authorized, claims_of, header_of
+from tests.gateway.fapi.support import App, In, Window, answer_of, authorized, claims_of, header_of
 from tests.gateway.signing import new_key
 
 JWT = "application/token-introspection+jwt"
@@ -53,9 +53,9 @@ class TestSignedRequest:
         "changes",
         [
             {"aud": ["https://other.example", "ISSUER"]},
-            {"nbf": int(time.time()) + 8},
-            {"nbf": int(time.time()) - 3000},
-            {"iat": int(time.time())},
+            {"nbf": In(8)},
+            {"nbf": In(-3000)},
+            {"iat": In(0)},
             {"header": {"typ": "oauth-authz-req+jwt"}},
             {"iss": "absent"},
             {"claims": {"id_token": {"acr": None}}},
@@ -72,10 +72,10 @@ class TestSignedRequest:
         [
             {"exp": "absent"},
             {"nbf": "absent"},
-            {"exp": int(time.time()) - 1},
-            {"exp": int(time.time()) + 3700},
-            {"nbf": int(time.time()) - 3700, "exp": int(time.time()) + 60},
-            {"nbf": int(time.time()) + 90, "exp": int(time.time()) + 300},
+            {"exp": In(-1)},
+            {"exp": In(3700)},
+            {"nbf": In(-3700), "exp": In(60)},
+            {"nbf": In(90), "exp": In(300)},
             {"aud": "https://other.example"},
             {"aud": "absent"},
             {"iss": "other-fapi"},

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 
-from tests.gateway.fapi.support import App
+from tests.gateway.fapi.support import App, In
 from tests.gateway.signing import new_key, thumbprint
 
 
@@ -86,8 +86,8 @@ class TestPushedRequest:
             {"claims": {"aud": "ISSUER/oauth2/par"}},
             {"absent": "sub"},
             {"header": {"alg": "none"}},
-            {"now": datetime.now(UTC) - timedelta(minutes=5)},
-            {"now": datetime.now(UTC) + timedelta(seconds=62)},
+            {"now": In(-300)},
+            {"now": In(62)},
         ],
     )
     async def test_needs_an_assertion_for_this_bank_alone(self, app: App, changes):

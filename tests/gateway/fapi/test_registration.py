@@ -1,6 +1,5 @@
 """Clients that come in by a directory's software statement (RFC 7591, 7592)."""
 
-import time
 from uuid import uuid4
 
 import httpx
@@ -8,7 +7,7 @@ import pytest
 
 from tests.bank import Bank
 from tests.gateway.customers import Customer
-from tests.gateway.fapi.support import CALLBACK, App, authorized
+from tests.gateway.fapi.support import CALLBACK, App, In, authorized, timed
 from tests.gateway.signing import new_key, public_jwk, sign
 from tests.gateway.support import staff
 
@@ -27,7 +26,7 @@ async def directory(bank: Bank, http: httpx.AsyncClient) -> str:
 def statement(app_key, *, key=KEY, **changes) -> str:
     claims = {
         "iss": DIRECTORY,
-        "iat": int(time.time()),
+        "iat": In(0),
         "jti": uuid4().hex,
         "software_id": "software-1",
         "software_client_name": "Directory App",
@@ -36,7 +35,7 @@ def statement(app_key, *, key=KEY, **changes) -> str:
         "org_id": "org-directory",
         "org_name": "Directory House",
     } | changes
-    claims = {name: value for name, value in claims.items() if value is not None}
+    claims = timed({name: value for name, value in claims.items() if value is not None})
     return sign(key, {"alg": "ES256"}, claims)
 
 
@@ -82,8 +81,8 @@ class TestRegistration:
         [
             ({"key": new_key()}, {}, "invalid_software_statement"),
             ({"iss": "https://unknown.example"}, {}, "unapproved_software_statement"),
-            ({"iat": int(time.time()) - 4000}, {}, "invalid_software_statement"),
-            ({"exp": int(time.time()) - 1}, {}, "invalid_software_statement"),
+            ({"iat": In(-4000)}, {}, "invalid_software_statement"),
+            ({"exp": In(-1)}, {}, "invalid_software_statement"),
             ({"jti": None}, {}, "invalid_software_statement"),
             ({"software_jwks": None}, {}, "invalid_software_statement"),
             ({"org_id": None}, {}, "invalid_software_statement"),

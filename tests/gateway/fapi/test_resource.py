@@ -10,7 +10,7 @@ import pytest
 
 from tests.bank import Bank
 from tests.gateway.customers import Customer
-from tests.gateway.fapi.support import ACCOUNTS, App, authorized, claims_of
+from tests.gateway.fapi.support import ACCOUNTS, App, In, authorized, claims_of
 from tests.gateway.signing import RSA_KEY, new_key, public_jwk, sign
 from tests.gateway.support import PASSWORD
 
@@ -94,8 +94,8 @@ class TestProof:
             {"claims": {"htu": "https://evil.example/open-banking/v4.0/aisp/accounts"}},
             {"claims": {"ath": "fUHyO2r2Z3DZ53EsNrWBb0xWXoaNy59IiKCAqksmQEo"}},
             {"key": new_key()},
-            {"now": datetime.now(UTC) - timedelta(hours=1)},
-            {"now": datetime.now(UTC) + timedelta(hours=1)},
+            {"now": In(-3600)},
+            {"now": In(3600)},
         ],
     )
     async def test_is_refused_where_it_breaks_a_rule(self, holder: App, changes):
@@ -114,7 +114,7 @@ class TestProof:
     @pytest.mark.parametrize(
         "changes",
         [
-            {"now": datetime.now(UTC) - timedelta(seconds=10)},
+            {"now": In(-10)},
             {"header": {"extra": "x"}, "claims": {"extra": "x"}},
             {"claims": {"htu": "ORIGIN/open-banking/v4.0/aisp/accounts?a=b#c"}},
             {"claims": {"htu": "HTTP://127.0.0.1:PORT/open-banking/v4.0/aisp/accounts"}},
