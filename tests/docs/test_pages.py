@@ -39,6 +39,10 @@ RUN_BY = {
     "bank curl": ("tests/journeys/test_bank_commands.py", '"curl"'),
     "bank give-sign-in": ("tests/journeys/test_bank_commands.py", '"give-sign-in"'),
     "bank code": ("tests/journeys/test_bank_commands.py", '"code"'),
+    "python -m services.risk.training": (
+        "tests/risk/test_training.py",
+        '"services.risk.training.fraud"',
+    ),
     "python -m deploy.book check": ("tests/book/test_command.py", '"check"'),
     "python -m deploy.book convert": ("tests/book/test_command.py", '"convert"'),
     "python -m deploy.book import": ("tests/book/test_import.py", '"deploy.book", "import"'),

@@ -71,7 +71,7 @@ def logistic(columns: Mapping[str, Column], truth: Truth, others: Mapping[str, C
 
 def forest(columns: Mapping[str, Column], truth: Truth, others: Mapping[str, Column]) -> Floats:
     """A random forest over the words' places in the alphabet."""
-    model = RandomForestClassifier(n_estimators=200, min_samples_leaf=3, random_state=0, n_jobs=1)
+    model = RandomForestClassifier(n_estimators=100, min_samples_leaf=3, random_state=0, n_jobs=1)
     model.fit(_placed(columns, columns), truth)
     return np.asarray(model.predict_proba(_placed(others, columns))[:, 1], dtype=np.float64)
 

@@ -2,7 +2,8 @@
 
 A column that alone parts bad from good almost perfectly is no forecast. One that is less perfect
 gives itself away beside the others: what alone does far better than all of them together comes
-from the outcome. Copies of columns are found here too.
+from the outcome. Where the others are few or say nothing, that proves nothing: a balance may be all
+that matters, and stays with a warning. Copies of columns are found here too.
 """
 
 from collections.abc import Collection, Sequence
@@ -20,10 +21,12 @@ from services.risk.training.lab.folds import parted
 from services.risk.training.lab.reading import Refused, Table
 
 #: An honest column of a credit or churn table alone reaches 0.60 to 0.80.
-CERTAIN: Final = 0.95
+CERTAIN: Final = 0.97
 SUSPECT: Final = 0.85
-#: By so much a suspect has to surpass all others together.
+#: By so much a suspect has to surpass all others together, where they are so many and reach so far.
 AHEAD: Final = 0.05
+LEAST_OTHERS: Final = 5
+TELLING: Final = 0.60
 _LEAVES: Final = 16
 _SAME: Final = 0.99999
 
@@ -47,7 +50,13 @@ def without_leaks(
     together = _together(others, truth, folds) if suspects else 0.0
     for column in suspects:
         alone = column.alone or 0
+        can_tell = len(others) >= LEAST_OTHERS and together >= TELLING
         if alone < CERTAIN and alone < together + AHEAD:
+            continue
+        if alone < CERTAIN and not can_tell:
+            table.note("strong", f"单列 AUC 即达 {alone:.3f},远强于其余各列:请确认它在决策时已知。",
+                       f"Alone it reaches an AUC of {alone:.3f}, far more than the others: make sure "
+                       "that it is known when a decision is made.", column=column.name)  # fmt: skip
             continue
         kept = column.name in keep
         _note(table, column, truth, together, kept=kept)

@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
 from services.risk.training.book import BookUnreadable
 from services.risk.training.report import studies
 from services.risk.training.report.page import page
@@ -42,8 +44,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         studies.of_payments,
         studies.handbook,
     ]
-    for part in parts:
-        part(found, say)
+    # two threads change last bits, and wait for each other where somebody else works here too
+    with threadpool_limits(limits=1):
+        for part in parts:
+            part(found, say)
     write(chosen.docs, found)
     say(f"written: {chosen.docs / 'models.md'}")
     return 0

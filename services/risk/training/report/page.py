@@ -9,7 +9,7 @@ Figures = Mapping[str, Any]
 _METHODS = {
     "scorecard": "**scorecard, ours**",
     "logistic": "logistic regression, one weight for each level",
-    "forest": "random forest of 200 trees",
+    "forest": "random forest of 100 trees",
 }
 
 
