@@ -27,7 +27,7 @@ from gateway.open_banking.views import (
     OBStatement2,
     OBTransaction6,
     ProprietaryCode,
-    StatementAmount,
+    StatedAmount,
 )
 from shared.contracts.http.identity import Customer, Right
 from shared.contracts.http.ledger import Account, Entry
@@ -163,7 +163,7 @@ def statement_of(month: Days, *, account: Account, balances: Sequence[int] = ())
     """`balances` are those before and after the month; none where they may not be seen."""
     kinds = ("UK.OBIE.PreviousClosingBalance", "UK.OBIE.ClosingBalance")
     amounts = [
-        StatementAmount(
+        StatedAmount(
             CreditDebitIndicator=direction_of(minor),
             Type=kind,
             Amount=amount_of(minor, account.currency),

@@ -139,7 +139,7 @@ class OBStandingOrder6(Resource):
     CreditorAccount: Identification | None = None
 
 
-class StatementAmount(Resource):
+class StatedAmount(Resource):
     CreditDebitIndicator: Direction
     Type: str
     Amount: Amount
@@ -152,7 +152,7 @@ class OBStatement2(Resource):
     StartDateTime: str
     EndDateTime: str
     CreationDateTime: str
-    StatementAmount: list[StatementAmount] | None = None
+    StatementAmount: list[StatedAmount] | None = None
 
 
 class AccountData(Resource):
