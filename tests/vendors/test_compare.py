@@ -18,11 +18,12 @@ from onnx import TensorProto, helper
 from deploy.local.options import ROOT
 from deploy.vendors import judging
 from deploy.vendors.__main__ import main
-from deploy.vendors.replay import ARTIFACTS, Replay, city
+from deploy.vendors.replay import ARTIFACTS, Replay, _own, city
 from services.risk import scoring
 from services.risk.evaluation.report import Subject, Text, fields, page
 from services.risk.features import FRAUD_INPUTS
 from services.risk.training.simulation import Size
+from tests.bank import Bank
 
 INPUTS = list(FRAUD_INPUTS)
 PAGE = ROOT / "docs/vendors.md"
@@ -300,6 +301,19 @@ class TestVendor:
         found = line(replay, described(tmp_path / "wrong", **told))
         assert found.wrong is not None
         assert cause in found.wrong.en
+
+
+class TestReplay:
+    def test_asks_the_bank_that_runs_and_says_what_it_has(self, bank: Bank):
+        bank.start("risk")
+        found, champion, cause = _own(bank.folder)
+        assert found is None
+        assert re.match(r"the bank has \d+ labelled payments, \d+ of them fraud", cause)
+        assert champion is not None
+        assert champion.manifest.product == "payment"
+
+    def test_says_that_no_bank_runs(self, tmp_path: Path):
+        assert _own(tmp_path) == (None, None, "no bank is running")
 
 
 class TestCommand:

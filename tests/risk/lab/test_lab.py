@@ -10,9 +10,13 @@ import pytest
 
 from services.risk import scorecards, scoring
 from services.risk.scoring import ModelRefused
+from services.risk.training.lab import reading
 from services.risk.training.lab import run as lab
 from services.risk.training.lab.__main__ import main
+from services.risk.training.lab.columns import understood
 from services.risk.training.lab.folds import folds_of, groups_of
+from services.risk.training.lab.labels import label_of
+from services.risk.training.lab.leaks import without_leaks
 
 ROWS = 420
 NAMES = ("scorecard", "logistic", "additive", "boosted")
@@ -181,6 +185,35 @@ class TestRefusal:
         asked = ["--data", str(path), "--label", "result", "--out", str(tmp_path / "o")]
         assert main([*asked, "--positive", "ugly"]) == 2
         assert "no value ugly; it has bad and good" in capsys.readouterr().err
+
+
+def found_in(path: Path) -> dict[str, str]:
+    """The columns that are suspected, with the code of the suspicion."""
+    read = reading.read(path)
+    label = label_of(read, "y", positive=None)
+    columns = understood(read, label)
+    rows = np.column_stack([one.values for column in columns for one in column.inputs])
+    folds = folds_of(label.truth, groups_of(rows), count=3, seed=1)
+    without_leaks(read, columns, label.truth, folds, keep=())
+    return {one.column: one.code for one in read.findings if one.code in {"leak", "strong"}}
+
+
+class TestLeaks:
+    def test_a_strong_column_is_a_leak_only_where_the_others_can_tell(self, tmp_path: Path):
+        draw = np.random.default_rng(4)
+        truth = draw.random(1_200) < 0.3
+        honest = {f"x{i}": draw.normal(0.6 * truth, 1) for i in range(5)}
+        useless = {f"u{i}": draw.normal(size=1_200) for i in range(2)}
+        strong = draw.normal(2.2 * truth, 1)  # alone an AUC of 0.94
+        for name, others in (("honest", honest), ("useless", useless)):
+            rows = [
+                {"y": int(bad), "strong": f"{strong[i]:.4f}"}
+                | {key: f"{values[i]:.4f}" for key, values in others.items()}
+                for i, bad in enumerate(truth)
+            ]
+            written(tmp_path / f"{name}.csv", rows)
+        assert found_in(tmp_path / "honest.csv") == {"strong": "leak"}
+        assert found_in(tmp_path / "useless.csv") == {"strong": "strong"}
 
 
 class TestFolds:
