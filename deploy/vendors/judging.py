@@ -75,8 +75,8 @@ def compared(
         champion=first.name,
         share=share,
         worth=Text("诚实付款通过收益为金额的 0.2%,欺诈付款通过损失全额;单位:元。",
-                   "An honest payment that is approved brings 0.2% of its amount, a fraud costs all "
-                   "of it; in yuan."),
+                   "An honest payment that is approved brings 0.2% of its amount, a fraud costs "
+                   "all of it; in yuan."),
         subjects=subjects,
         facts=[
             (Text("付款笔数", "Payments"), f"{len(replay.truth):,}"),

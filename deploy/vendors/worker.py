@@ -160,8 +160,8 @@ def _feeds(session: Any, vendor: Vendor) -> Callable[[Rows], dict[str, NDArray[A
             name: rows[:, [place]].astype(kinds[name]) for place, name in enumerate(order)
         }
     if len(given) != 1:
-        raise Refused(f"the model takes {len(given)} inputs ({_few(given)}): vendor.json has to name "
-                      "a feature for each")  # fmt: skip
+        raise Refused(f"the model takes {len(given)} inputs ({_few(given)}): vendor.json has to "
+                      "name a feature for each")  # fmt: skip
     [(name, one)] = given.items()
     width = one.shape[-1] if len(one.shape) == 2 else None
     if len(one.shape) != 2:

@@ -1,4 +1,4 @@
-"""The page of a comparison: it stands alone, escapes what comes from outside, speaks both tongues."""
+"""The page of a comparison: it stands alone, escapes what comes from outside, has two tongues."""
 
 import json
 import re

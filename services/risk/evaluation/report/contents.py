@@ -128,7 +128,7 @@ def subject(
 
 
 def fields(report: Report) -> dict[str, object]:
-    """The report as JSON has it: `models` with plain figures first, intervals as value, low, high."""
+    """The report as JSON has it: `models` with plain figures first, then whole intervals."""
     return {
         "title": report.title.en,
         "rows": len(report.truth),

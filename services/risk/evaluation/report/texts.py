@@ -28,8 +28,8 @@ WORDS: Final = {
     "against": Text("与冠军模型比较", "Against the champion"),
     "against_lead": Text(
         "差值为挑战者减冠军,同一批样本配对计算。通过率相同时,坏样本率更低、收益更高者更好。",
-        "Differences are challenger less champion, paired over the same rows. Where both approve as "
-        "many, the lower bad rate and the higher profit are better.",
+        "Differences are challenger less champion, paired over the same rows. Where both approve "
+        "as many, the lower bad rate and the higher profit are better.",
     ),
     "share": Text("比较时的通过率", "Approval at which they are compared"),
     "bad_rate": Text("坏样本率", "Bad rate"),

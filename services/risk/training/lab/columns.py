@@ -25,13 +25,13 @@ MOSTLY_MISSING: Final = 0.99
 EXACT: Final = 2**24
 EPOCH: Final = date(2000, 1, 1)
 #: Missing in a column of numbers, whatever it may mean in one of words.
-_NO_NUMBER: Final = MISSING | {"none", "-", "--", "—", ".", "nil", "missing", "unknown", "inf", "-inf",
-                               "无", "缺失", "未知"}  # fmt: skip
+_NO_NUMBER: Final = MISSING | {"none", "-", "--", "—", ".", "nil", "missing", "unknown", "inf",
+                               "-inf", "无", "缺失", "未知"}  # fmt: skip
 _SENTINELS: Final = (-999.0, -9999.0, -99999.0, -999999.0, 9999.0, 99999.0, 999999.0, 9999999.0,
                      99999999.0, 999999999.0)  # fmt: skip
 _NAMES_ROWS: Final = re.compile(
-    r"(?:^|[^a-zA-Z])(?:id|no|nr|num|number|idx|index|key|uuid|row|serial)$|[a-z](?:Id|ID|No|Num|Nr)$"
-    r"|[a-zA-Z](?:NUM|ID)$|number$|^unnamed|编号|序号|号码|卡号|账号",
+    r"(?:^|[^a-zA-Z])(?:id|no|nr|num|number|idx|index|key|uuid|row|serial)$"
+    r"|[a-z](?:Id|ID|No|Num|Nr)$|[a-zA-Z](?:NUM|ID)$|number$|^unnamed|编号|序号|号码|卡号|账号",
 )
 
 
@@ -198,7 +198,7 @@ def _numeric(
         odd = [value for value in there if value not in known]
         shown = ", ".join(repr(value) for value in odd[:3])
         table.note("not_a_number", f"有 {sum(there[v] for v in odd):,} 个值不是数({shown}),按缺失处理。",
-                   f"{sum(there[v] for v in odd):,} values are no numbers ({shown}): taken as missing.",
+                   f"{sum(there[v] for v in odd):,} values are no numbers ({shown}): as missing.",
                    column=name, severity=Severity.CHANGED)  # fmt: skip
     if dressed:
         table.note("separators", "数字带有千分位、单位或小数逗号,已换算。",

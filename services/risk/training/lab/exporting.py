@@ -1,7 +1,7 @@
-"""Writes each kind of model as ONNX: the inputs as a manifest lists them, 32 bits, NaN for missing.
+"""Writes each kind of model as ONNX: inputs as a manifest lists them, 32 bits, NaN for missing.
 
-Output `probabilities` (n, 2) as all models here; where the score is a sum over inputs, `contributions`
-(n, inputs) has each one's exact share of the log odds, or of the points, as a second output.
+Output `probabilities` (n, 2) as all models here; where the score is a sum over inputs, a second
+output `contributions` (n, inputs) has each one's exact share of the log odds, or of the points.
 """
 
 import math

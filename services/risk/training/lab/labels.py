@@ -65,7 +65,8 @@ def label_of(table: Table, wanted: str, *, positive: str | None) -> Label:
     truth = np.array([values[i] == bad for i in rows], dtype=np.bool_)
     if (share := float(truth.mean())) < 0.05 or share > 0.95:
         table.note("imbalance", f"类别不平衡:坏样本占 {share:.2%}。",
-                   f"The classes are out of balance: {share:.2%} are bad.", column=name)  # fmt: skip
+                   f"The classes are out of balance: {share:.2%} are bad.",
+                   column=name)  # fmt: skip
     return Label(name, rows, truth, bad, good)
 
 

@@ -64,8 +64,8 @@ def read(path: Path) -> Table:
     body = _sampled(_whole_rows(header, body, table, path.name), table)
     names = _named(header, table)
     cells = zip(*body, strict=True)
-    table.columns = {name: [cell.strip() for cell in one] for name, one in zip(names, cells,
-                                                                               strict=True)}  # fmt: skip
+    pairs = zip(names, cells, strict=True)
+    table.columns = {name: [cell.strip() for cell in one] for name, one in pairs}
     table.rows = len(body)
     return table
 

@@ -159,7 +159,7 @@ def _subjects(
         found.append(one)
         if one.measured and one.measured.auc.value > TOO_GOOD:
             table.note("too_good", f"{one.name} 的 AUC 达 {one.measured.auc.value:.3f},好得可疑。",
-                       f"{one.name} reaches an AUC of {one.measured.auc.value:.3f}, which is too good "
+                       f"{one.name} reaches an AUC of {one.measured.auc.value:.3f}, too good "
                        "to be true: several columns together may know the label.")  # fmt: skip
     return found
 
@@ -260,8 +260,8 @@ def _report(
         title=Text(f"模型实验室:{wanted.data.name}", f"Model lab: {wanted.data.name}"),
         lead=Text(
             f"标签列 {label.name},“{label.bad}”为坏样本。每一行的评分来自未见过该行的模型(五折嵌套交叉验证)。",
-            f"The label is {label.name}, and {label.bad} is bad. Every row is scored by a model that "
-            "did not see it: five folds, each with its own search inside.",
+            f"The label is {label.name}, and {label.bad} is bad. Every row is scored by a model "
+            "that did not see it: five folds, each with its own search inside.",
         ),
         truth=label.truth,
         champion=champion,
@@ -288,9 +288,10 @@ def _report(
 
 NOTES: Final = (
     Text("AUC 区间为 DeLong 法,其余为分层自助法;差值为配对计算。",
-         "Intervals of AUC are DeLong's, the others by a stratified bootstrap; differences are paired."),
+         "Intervals of AUC are DeLong's, the others of a stratified bootstrap; differences are "
+         "paired."),
     Text("区间只反映行的抽样,不反映时间上的变化:上线前请用更晚的数据再验证。",
-         "Intervals tell of the draw of rows and not of change over time: try later rows before use."),
+         "Intervals tell of the draw of rows, not of change over time: try later rows before use."),
     Text("ONNX 文件取 32 位浮点的一行输入,缺失为 NaN,类别为清单中的代码。",
-         "The ONNX files take one row of 32-bit numbers, NaN for missing, codes as in the manifest."),
+         "The ONNX files take rows of 32-bit numbers, NaN for missing, codes as in the manifest."),
 )  # fmt: skip
