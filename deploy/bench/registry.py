@@ -55,7 +55,7 @@ def shadow() -> tuple[float, float]:
         shadows = Shadows()
         shadows.challengers = {"payment": [challenger]}
         for start in range(0, DECISIONS, SLICE):
-            for place in range(start, start + SLICE):
+            for place in range(start, min(start + SLICE, DECISIONS)):
                 shadows.note("payment", ids[place], features[place])
             for seen in shadows.taken().values():
                 scored_by(challenger, seen)

@@ -33,7 +33,7 @@ MOST_WAITING: Final = 5_000
 GATHER_S: Final = 0.25
 #: Decisions of one statement, and of those how many are scored before others get their turn.
 BATCH: Final = 1_000
-SLICE: Final = 32
+SLICE: Final = 64
 
 LEFT_OUT = Counter("tongbao_risk_shadow_left_out", "Decisions that no challenger scored", ["cause"])
 

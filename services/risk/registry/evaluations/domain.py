@@ -3,7 +3,7 @@
 import math
 from array import array
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 import numpy as np
@@ -32,6 +32,16 @@ _OUT_OF_RANGE: Final = "out_of_range."
 _UNLABELLED: Final = -1
 
 
+class Scored(NamedTuple):
+    """A decision with the candidate's score and the champion's, None where it has none."""
+
+    kept: Kept
+    score: float
+    before: float | None
+    #: Whether the candidate lacks more of its inputs than a score may.
+    lacks: bool
+
+
 class Comparison:
     """What both models make of the same decisions, gathered a part at a time."""
 
@@ -44,18 +54,21 @@ class Comparison:
         self._scores, self._theirs = array("d"), array("d")
         self._labels = array("b")
 
-    def add(self, kept: Sequence[Kept], labels: Mapping[UUID, str]) -> None:
-        """Score and rule a part of the decisions."""
+    def score(self, kept: Sequence[Kept]) -> list[Scored]:
+        """What both models give for a part of the decisions, those that can be read."""
         readable = [one for one in kept if one.facts is not None]
         self.tally.unreadable += len(kept) - len(readable)
         if not readable:
-            return
+            return []
         scores, missing = scored(self._candidate, readable)
         theirs = self._of_champion(readable)
-        for place, one in enumerate(readable):
-            score, before = scores[place], theirs[place]
+        lacks = [count > MAX_MISSING for count in missing]
+        return list(map(Scored, readable, scores, theirs, lacks))
+
+    def rule(self, part: Sequence[Scored], labels: Mapping[UUID, str]) -> None:
+        """Rule what was scored, by the score of each, and count what comes of it."""
+        for one, score, before, lacks in part:
             was = self._said_before(one, before)
-            lacks = missing[place] > MAX_MISSING
             ruling = self._policy.ruling(self._facts(one, score, lacks=lacks))
             self.tally.add(one, before=was, after=said_by(ruling))
             self._scores.append(score)
