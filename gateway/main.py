@@ -27,6 +27,7 @@ from gateway.oauth.repository import TIDY_BATCH
 from gateway.open_banking import api as open_banking
 from gateway.open_banking.access import api as data_access
 from gateway.open_banking.access.kind import AccountAccess
+from gateway.open_banking.payments import api as domestic_payments
 from gateway.open_banking.problems import StandardAnswers
 from gateway.pages import api as pages
 from gateway.pages import service as page_service
@@ -35,11 +36,17 @@ from gateway.payments import api as payments
 from gateway.payments import flows as payment_flows
 from gateway.registrations import api as registrations
 from gateway.settings import Settings
+from gateway.usage import api as usage
+from gateway.usage import service as usage_service
+from gateway.webhooks import api as webhooks
+from gateway.webhooks import flows as webhook_flows
+from gateway.webhooks import service as webhook_service
 from shared.kit.app import Context, Job, create_app, serve
 
 TIDY_EVERY_S = 30.0
 MAX_TIDY_ROUNDS = 100
 SWEEP_EVERY_S = 10.0
+WEBHOOKS_EVERY_S = 1.0
 
 
 async def tidy(context: Context) -> None:
@@ -49,6 +56,8 @@ async def tidy(context: Context) -> None:
         await authorizations.tidy(session, now=context.clock())
         await grant_service.tidy(session, now=context.clock())
         await limit_service.tidy(session, now=context.clock())
+        await webhook_service.tidy(session, now=context.clock())
+        await usage_service.tidy(session, now=context.clock())
     for _ in range(MAX_TIDY_ROUNDS):
         async with context.database.transaction() as session:
             gone = await tokens.tidy(session, now=context.clock())
@@ -75,6 +84,7 @@ def build(settings: Settings) -> FastAPI:
             data_access.router,
             data_access.customers,
             open_banking.router,
+            domestic_payments.router,
             grants.router,
             consents.router,
             payments.router,
@@ -83,11 +93,18 @@ def build(settings: Settings) -> FastAPI:
             applications.router,
             partners.router,
             limits.router,
+            webhooks.router,
+            usage.router,
+            usage.staff,
             pages.router,
             openapi.router,
         ],
         subscriptions=SUBSCRIPTIONS,
-        jobs=[Job("tidy", TIDY_EVERY_S, tidy), Job("sweep", SWEEP_EVERY_S, sweep)],
+        jobs=[
+            Job("tidy", TIDY_EVERY_S, tidy),
+            Job("sweep", SWEEP_EVERY_S, sweep),
+            Job("webhooks", WEBHOOKS_EVERY_S, webhook_flows.send_due),
+        ],
         resources=resources.opened,
     )
     oauth_problems.install(app)

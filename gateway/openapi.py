@@ -11,14 +11,17 @@ from gateway.oauth.api import router as oauth
 from gateway.open_banking.access.api import router as data_access
 from gateway.open_banking.api import router as open_banking
 from gateway.open_banking.domain import PREFIX as OPEN_BANKING
+from gateway.open_banking.payments.api import router as domestic_payments
 from gateway.payments.api import router as payments
 from gateway.registrations.api import router as registrations
+from gateway.usage.api import router as usage
+from gateway.webhooks.api import router as webhooks
 from shared.kit.problems import ProblemDocument
 
 router = APIRouter(include_in_schema=False)
 
-PARTNER_ROUTERS = (oauth, authorization, registrations, consents, payments)
-STANDARD_ROUTERS = (data_access, open_banking)
+PARTNER_ROUTERS = (oauth, authorization, registrations, consents, payments, webhooks, usage)
+STANDARD_ROUTERS = (data_access, open_banking, domestic_payments)
 
 DESCRIPTION = """
 Open banking at Tongbao. Get an access token with a signed client assertion (`private_key_jwt`)
@@ -49,6 +52,8 @@ def document() -> dict[str, Any]:
             {"name": "registration", "description": "Clients with a software statement"},
             {"name": "payment consents", "description": "What a customer allows you"},
             {"name": "payments", "description": "Payments under a consent"},
+            {"name": "webhooks", "description": "Being told what happens, by Standard Webhooks"},
+            {"name": "usage", "description": "Your calls, counted"},
             {"name": "open banking", "description": "UK Open Banking Read/Write v4.0"},
         ],
     )

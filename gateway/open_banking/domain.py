@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Final, Literal
 
+from shared.contracts.values import MAX_AMOUNT_MINOR
 from shared.kit.clock import BANK_TIME
 from shared.kit.money import EXPONENTS
 from shared.kit.problems import BankError
@@ -57,7 +58,10 @@ def minor_of(amount: str, currency: str, *, field: str) -> int:
     if found is None or (found[2] is not None and found[2].rstrip("0")[exponent:]):
         raise AmountRefused(field=field, expected=f"a number of at most {exponent} decimals")
     decimals = (found[2] or "")[:exponent].ljust(exponent, "0")
-    return int(found[1] + decimals)
+    minor = int(found[1] + decimals)
+    if not 0 < minor <= MAX_AMOUNT_MINOR:
+        raise AmountRefused(field=field, expected="more than nothing, and no more than can be kept")
+    return minor
 
 
 def direction_of(amount_minor: int) -> Literal["Credit", "Debit"]:

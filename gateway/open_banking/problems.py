@@ -26,6 +26,7 @@ REASONS: Final[Mapping[str, str]] = {
     "date_refused": "U003",
     "header_refused": "U006",
     "consent_mismatch": "U008",
+    "consent_consumed": "U009",
     "permission_missing": "U008",
     "consent_not_authorized": "U009",
     "consent_not_awaiting": "U009",
@@ -69,6 +70,7 @@ _STATUS: Final[Mapping[str, int]] = {
 }
 #: Fields whose absence, and not whose value, is at fault, by the validator's own words.
 _MISSING: Final = "Field required"
+_EXTRA: Final = "Extra inputs are not permitted"
 _TEXT: Final = 500
 MAX_ERRORS: Final = 20
 
@@ -163,6 +165,8 @@ def _reason_of(reason: str, item: Mapping[str, str]) -> str:
     is_header = item["field"].lower().startswith("x-")
     if reason == "U002" and item["expected"] == _MISSING:
         return "U007" if is_header else "U004"
+    if reason == "U002" and item["expected"] == _EXTRA:
+        return "U005"
     return "U006" if is_header and reason == "U002" else reason
 
 
