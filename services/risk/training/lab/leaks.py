@@ -56,7 +56,8 @@ def without_leaks(
         if alone < CERTAIN and not can_tell:
             table.note("strong", f"单列 AUC 即达 {alone:.3f},远强于其余各列:请确认它在决策时已知。",
                        f"Alone it reaches an AUC of {alone:.3f}, far more than the others: make "
-                       "sure that it is known when a decision is made.", column=column.name)  # fmt: skip
+                       "sure that it is known when a decision is made.",
+                       column=column.name)  # fmt: skip
             continue
         kept = column.name in keep
         _note(table, column, truth, together, kept=kept)
