@@ -45,6 +45,7 @@ def prepare(group: str) -> None:
         f"Setting up {total} packages in .venv; this happens once and needs the network", flush=True
     )
     _install(requirements, total)
+    _compile()
     _stamp(group).write_text(_digest(group))
 
 
@@ -112,6 +113,14 @@ def _install(requirements: Path, total: int) -> None:
         print("\r\033[K", end="", flush=True)
     if process.wait() != 0:
         raise SetupError(_cause(last))
+
+
+def _compile() -> None:
+    """Let numba compile risk's windows and keep that beside them: a start would wait for it."""
+    print("  compiling risk's windows", flush=True)
+    command = [PROGRAM, "-c", "import services.risk.features.compiled"]
+    # what goes wrong here is told at the start, by the service that needs it
+    subprocess.run(command, cwd=ROOT, capture_output=True, check=False)
 
 
 def _show(done: int, total: int, name: str) -> None:

@@ -103,6 +103,7 @@ def settings_of(service: str, environment: dict[str, str], *, secrets: Path) -> 
 READ_BY_OTHERS = {
     "HOME",
     "OMP_NUM_THREADS",
+    "NUMBA_CPU_NAME",
     "PATH",
     "PGSSLMODE",
     "PGSSLROOTCERT",
