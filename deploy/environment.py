@@ -118,7 +118,7 @@ def _install(requirements: Path, total: int) -> None:
 def _compile() -> None:
     """Let numba compile risk's windows and keep that beside them: a start would wait for it."""
     print("  compiling risk's windows", flush=True)
-    command = [PROGRAM, "-c", "import services.risk.features.compiled"]
+    command = [str(PROGRAM), "-c", "import services.risk.features.compiled"]
     # what goes wrong here is told at the start, by the service that needs it
     subprocess.run(command, cwd=ROOT, capture_output=True, check=False)
 
