@@ -219,7 +219,7 @@ class TestLeaks:
 class TestFolds:
     def test_keep_equal_rows_together_and_classes_apart_alike(self):
         draw = np.random.default_rng(2)
-        rows = draw.integers(0, 12, (900, 2)).astype(np.float32)
+        rows = draw.integers(0, 60, (900, 2)).astype(np.float32)
         rows[draw.random(rows.shape) < 0.1] = np.nan
         truth = draw.random(900) < 0.2
         groups = groups_of(rows)
@@ -229,3 +229,7 @@ class TestFolds:
         assert sizes.min() > 0.6 * sizes.max()
         rates = [truth[folds == fold].mean() for fold in range(5)]
         assert max(rates) < 2 * min(rates)
+
+    def test_take_equal_rows_apart_where_a_table_has_few_kinds_of_them(self):
+        rows = np.random.default_rng(2).integers(0, 2, (500, 3)).astype(np.float32)
+        assert len(np.unique(groups_of(rows))) == 500

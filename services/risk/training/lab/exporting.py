@@ -187,7 +187,6 @@ def linear_onnx(chosen: Chosen, width: int) -> bytes:
         raise TypeError("only a logistic regression is linear")
     nodes = [helper.make_node("Cast", [INPUT_NAME], ["wide"], to=TensorProto.DOUBLE)]
     held = [
-        _tensor("zero", [0.0], np.float64),
         _tensor("base", [chosen.slope * linear.intercept + chosen.intercept], np.float64),
     ]
     weights = linear.weights * chosen.slope
@@ -219,6 +218,7 @@ def _number_terms(
         _tensor("mean", design.mean, np.float64),
         _tensor("deviation", design.deviation, np.float64),
         _tensor("one_wide", [1.0], np.float64),
+        _tensor("zero", [0.0], np.float64),
         _tensor("number_weights", weights[: len(design.numbers), None], np.float64),
     ]
     steps: list[_Step] = [

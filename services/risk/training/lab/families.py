@@ -99,9 +99,12 @@ class Card:
         }
         # where nothing tells much, the best few must do
         least = min(0.02, sorted(information.values())[-min(3, len(information))])
-        fitted = woe.fit(
-            columns, truth, how=how, least_information=least, strength=setting["strength"]
-        )
+        try:
+            fitted = woe.fit(
+                columns, truth, how=how, least_information=least, strength=setting["strength"]
+            )
+        except ValueError as error:
+            raise ValueError("no column parts bad from good by bins that rise or fall") from error
         return CardFitted(fitted, inputs)
 
 

@@ -1,6 +1,7 @@
 """Which rows are fitted and which are looked at: by class, and equal rows always together."""
 
 from collections.abc import Iterator
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,11 +9,21 @@ from numpy.typing import NDArray
 Rows = NDArray[np.intp]
 
 
+#: With fewer distinct rows than this part, equal ones are no copies but what a table of few columns
+#: has, and to keep them together would leave whole kinds of rows out of a fit.
+DISTINCT: Final = 0.5
+
+
 def groups_of(rows: NDArray[np.float32]) -> NDArray[np.int64]:
-    """A number for each distinct row of an (n, inputs) array; missing values are alike."""
+    """A number for each distinct row of an (n, inputs) array; missing values are alike.
+
+    Where few rows are distinct, each row has a number of its own.
+    """
     plain = np.ascontiguousarray(np.where(np.isnan(rows), np.float32(-3.1e38), rows) + 0.0)
     whole = plain.view(np.dtype((np.void, plain.dtype.itemsize * plain.shape[1]))).ravel()
-    _, found = np.unique(whole, return_inverse=True)
+    distinct, found = np.unique(whole, return_inverse=True)
+    if len(distinct) < DISTINCT * len(rows):
+        return np.arange(len(rows))
     return np.asarray(found, dtype=np.int64)
 
 
