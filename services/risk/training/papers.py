@@ -1,4 +1,4 @@
-"""What a model's file says beside the model: thresholds, the data's print, golden rows, its hash."""
+"""What a model's file says beside the model: thresholds, the data's print, golden rows."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""From what is known of an applicant over the release's scorecard to grade, limit, price, reasons."""
+"""From an applicant over the release's scorecard to grade, limit, price and reasons."""
 
 from pathlib import Path
 from typing import Any

@@ -280,7 +280,7 @@ def _mules(town: _Town, day: int) -> None:
 
 
 def _again(town: _Town) -> None:
-    """One in eight of the malicious tries again, up to three times: by machine that costs nothing."""
+    """One in eight of the malicious tries again, up to three times: a machine has the time."""
     draw = town.random
     for one in [one for one in town.made if one.kind != "honest" and draw.random() < 1 / 8]:
         for _ in range(draw.randint(1, 3)):

@@ -69,14 +69,15 @@ def _of_models(models: Mapping[str, Figures]) -> str:
         "## The models of the release",
         "",
         (
-            "Each was fitted on the early part of its simulated history, got its thresholds from a later"
-            " part, and is measured here on the last one: as the file that serves, out of time. A row"
-            " was fitted on only if its outcome was known before the test began."
+            "Each was fitted on the early part of its simulated history, got its thresholds"
+            " from a later part, and is measured here on the last one: as the file that serves,"
+            " out of time. A row was fitted on only if its outcome was known before the test"
+            " began."
         ),
         "",
         (
-            "| file | product, role | rows fitted | tested, bad | AUC | KS | average precision | Brier |"
-            " slope |"
+            "| file | product, role | rows fitted | tested, bad | AUC | KS | average precision"
+            " | Brier | slope |"
         ),
         "|---|---|---:|---:|---:|---:|---:|---:|---:|",
     ]
@@ -106,10 +107,10 @@ def _thresholds(models: Mapping[str, Figures]) -> list[str]:
         "### What the thresholds do",
         "",
         (
-            "A threshold is the lowest at which the precision of the later part was reached 19 times of"
-            " 20: the lower end of its interval, not the figure itself. A credit's are where the"
-            " packaged policy's grades D and E begin. Below: of the rows from the threshold on, how"
-            " many are bad; of the bad, how many are there."
+            "A threshold is the lowest at which the precision of the later part was reached 19"
+            " times of 20: the lower end of its interval, not the figure itself. A credit's are"
+            " where the packaged policy's grades D and E begin. Below: of the rows from the"
+            " threshold on, how many are bad; of the bad, how many are there."
         ),
         "",
         "| file | review from | precision | recall | decline from | precision | recall |",
@@ -151,8 +152,8 @@ def _of_german(german: Figures) -> str:
         *(f"| {words} | {_of(german[name])} |" for name, words in _METHODS.items()),
         "",
         (
-            "The interval takes into account that folds share their rows (Nadeau and Bengio, 2003). The"
-            " settings of the bins were chosen on three repeats with other seeds."
+            "The interval takes into account that folds share their rows (Nadeau and Bengio,"
+            " 2003). The settings of the bins were chosen on three repeats with other seeds."
         ),
         "",
         "![Calibration of the scorecard on German credit](models/german.svg)",
@@ -166,13 +167,13 @@ def _of_handbook(handbook: Figures) -> str:
         "## Card fraud as the Fraud Detection Handbook simulates it",
         "",
         (
-            "5,000 customers, 10,000 terminals, 183 days, some 1.76 million payments of which 0.84% are"
-            " fraud of three kinds, in code of our own after the prose of chapters 3 and 5. A label is"
-            " known after seven days. The random forest has the book's fifteen features and a week of"
-            " training, as in the book; ours adds what a payment is beside the customer's usual ones"
-            " and the terminal's last weeks, and sixty days of training. Both are tested on the same"
-            " payments. Goal: an average precision of at least"
-            f" {HANDBOOK_BAR:.2f}, and {HANDBOOK_LEAD:.2f} above the forest."
+            "5,000 customers, 10,000 terminals, 183 days, some 1.76 million payments of which"
+            " 0.84% are fraud of three kinds, in code of our own after the prose of chapters 3"
+            " and 5. A label is known after seven days. The random forest has the book's"
+            " fifteen features and a week of training, as in the book; ours adds what a payment"
+            " is beside the customer's usual ones and the terminal's last weeks, and sixty days"
+            " of training. Both are tested on the same payments. Goal: an average precision of"
+            f" at least {HANDBOOK_BAR:.2f}, and {HANDBOOK_LEAD:.2f} above the forest."
         ),
         "",
         "| | average precision, mean of nine weeks |",
@@ -193,8 +194,8 @@ def _of_handbook(handbook: Figures) -> str:
     lines += [
         "",
         (
-            "The weeks of one seed share their customers, so that nine are a little fewer than nine. The"
-            " settings were chosen on a seed that is not among these."
+            "The weeks of one seed share their customers, so that nine are a little fewer than"
+            " nine. The settings were chosen on a seed that is not among these."
         ),
         "",
         "![Calibration on the handbook's payments](models/handbook.svg)",
@@ -205,19 +206,19 @@ def _of_handbook(handbook: Figures) -> str:
 def _of_book(book: Figures | None) -> str:
     if book is None:
         return (
-            "## The loans of a real book\n\nNot measured in this run: `make models BOOK=folder` with"
-            " the tables of the PKDD'99 financial data set adds it.\n"
+            "## The loans of a real book\n\nNot measured in this run: `make models BOOK=folder`"
+            " with the tables of the PKDD'99 financial data set adds it.\n"
         )
     lines = [
         "## The loans of a real book",
         "",
         (
-            f"{book['loans']} loans of a Czech bank (PKDD'99), {book['bad']} of them bad, by what was"
-            " known before each was granted: the loan itself, how long the account was there and how it"
-            " behaved, the card, the district. Our scorecard by five times ten folds has an AUC of"
-            f" **{_of(book['auc'])}**. The rows of accounts were there for the first fifteen months"
-            " alone, so that most loans had no behaviour to look at; with so few bad ones the interval"
-            " is wide. It is measured, and decides nothing."
+            f"{book['loans']} loans of a Czech bank (PKDD'99), {book['bad']} of them bad, by"
+            " what was known before each was granted: the loan itself, how long the account was"
+            " there and how it behaved, the card, the district. Our scorecard by five times ten"
+            f" folds has an AUC of **{_of(book['auc'])}**. The rows of accounts were there for"
+            " the first fifteen months alone, so that most loans had no behaviour to look at;"
+            " with so few bad ones the interval is wide. It is measured, and decides nothing."
         ),
         "",
         f"Characteristics: {', '.join(f'`{name}`' for name in book['inputs'])}.",
