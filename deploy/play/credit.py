@@ -22,10 +22,11 @@ class Credit:
         self._operator = operator
 
     def apply_for_loan(self) -> str:
-        """The customer lets the bureau be asked. Without a credit model nothing is graded: a person
-        decides, and the customer reads why.
+        """The customer lets the sources be asked, so that the scorecard knows enough for a
+        grade; where the loan is not approved, the customer reads why.
         """
-        self._customer.put("/v1/me/source-consents/bureau/credit", {"granted": True})
+        for source in ("bureau", "tax", "telecom", "consumption"):
+            self._customer.put(f"/v1/me/source-consents/{source}/credit", {"granted": True})
         body = {
             "currency": "CNY",
             "requested_minor": ASKED,
