@@ -13,7 +13,8 @@ class PublicHeaders:
     """Adds what every answer carries and what the request's own work left in its state.
 
     A dependency that knows more (the partner's rate) puts it into `request.state.answer_headers`;
-    so it reaches refusals as well, which a route's own response object does not.
+    so it reaches refusals as well, which a route's own response object does not. What it puts into
+    `request.state.count_call` is told the status.
     """
 
     def __init__(self, app: ASGIApp, *, secure: bool) -> None:
@@ -28,6 +29,8 @@ class PublicHeaders:
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
+                if "count_call" in state:
+                    state["count_call"](message["status"])
                 headers = MutableHeaders(scope=message)
                 headers.setdefault("X-Content-Type-Options", "nosniff")
                 headers.setdefault("Cache-Control", "no-store")

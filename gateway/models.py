@@ -1,6 +1,7 @@
 """The gateway's tables. Every sub-domain writes its own alone."""
 
 from sqlalchemy import (
+    ARRAY,
     BigInteger,
     Boolean,
     Column,
@@ -328,4 +329,65 @@ domestic_payment_consents = Table(
     Column("request", JSONB, nullable=False),
     Column("payment_id", Uuid, unique=True),
     _timestamp("created_at"),
+)
+
+webhook_endpoints = Table(
+    "webhook_endpoints",
+    metadata,
+    Column("endpoint_id", Uuid, primary_key=True),
+    Column("partner_id", Text, ForeignKey("partners.partner_id"), nullable=False),
+    Column("url", Text, nullable=False),
+    Column("form", Text, nullable=False),
+    Column("event_types", ARRAY(Text), nullable=False),
+    Column("secret", Text, nullable=False),
+    Column("previous_secret", Text),
+    _timestamp("previous_until", nullable=True),
+    Column("rotation_key", Text),
+    Column("state", Text, nullable=False),
+    Column("disabled_reason", Text),
+    _timestamp("failing_since", nullable=True),
+    _timestamp("created_at"),
+    _timestamp("updated_at"),
+    Index("webhook_endpoints_of_partner", "partner_id", "endpoint_id"),
+)
+
+#: One row for each message and endpoint: the schedule of its tries, and what became of them.
+webhook_deliveries = Table(
+    "webhook_deliveries",
+    metadata,
+    Column(
+        "endpoint_id",
+        Uuid,
+        ForeignKey("webhook_endpoints.endpoint_id", ondelete="CASCADE"),
+        primary_key=True,
+    ),
+    Column("message_id", Uuid, primary_key=True),
+    Column("event_type", Text, nullable=False),
+    Column("data", Text, nullable=False),
+    _timestamp("at"),
+    Column("state", Text, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    _timestamp("next_at"),
+    _timestamp("give_up_at"),
+    Column("last_status", Integer),
+    Column("last_error", Text),
+    _timestamp("delivered_at", nullable=True),
+    Index(
+        "webhook_deliveries_due",
+        "endpoint_id",
+        "next_at",
+        postgresql_where=text("state = 'waiting'"),
+    ),
+    Index("webhook_deliveries_at", "at"),
+)
+
+#: Calls of partners by day, route and kind of answer.
+call_counts = Table(
+    "call_counts",
+    metadata,
+    Column("partner_id", Text, primary_key=True),
+    Column("day", Date, primary_key=True),
+    Column("endpoint", Text, primary_key=True),
+    Column("status_class", Integer, primary_key=True),
+    Column("calls", BigInteger, nullable=False),
 )

@@ -1,5 +1,6 @@
 """What the gateway holds while it runs, beside the kit's context."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -8,6 +9,7 @@ from gateway.limits.service import Limiter
 from gateway.oauth.keys import SharedSecrets, TokenKeys
 from gateway.settings import Settings
 from gateway.tokens.nonces import Nonces
+from gateway.usage.service import Meter
 from shared.kit.app import Context
 
 
@@ -17,6 +19,7 @@ class GatewayResources:
     token_keys: TokenKeys = field(default_factory=TokenKeys)
     shared_secrets: SharedSecrets = field(default_factory=SharedSecrets)
     limiter: Limiter = field(default_factory=Limiter)
+    meter: Meter = field(default_factory=Meter)
 
     async def nonces(self, context: Context) -> Nonces:
         """The nonces of proofs, alike in every replica."""
@@ -33,8 +36,15 @@ async def opened(context: Context) -> AsyncIterator[None]:
     """Puts the resources into the context for as long as the service runs."""
     if not isinstance(context.settings, Settings):
         raise TypeError("the gateway runs with its own settings")
-    context.resources["gateway"] = GatewayResources(settings=context.settings)
-    yield
+    own = GatewayResources(settings=context.settings)
+    context.resources["gateway"] = own
+    counting = asyncio.create_task(own.meter.run(context.database), name="usage")
+    try:
+        yield
+    finally:
+        counting.cancel()
+        await asyncio.gather(counting, return_exceptions=True)
+        await own.meter.flush(context.database)
 
 
 def of(context: Context) -> GatewayResources:

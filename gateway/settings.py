@@ -17,6 +17,8 @@ class Settings(KitSettings):
     dpop_nonce: Literal["accepted", "required"] = "accepted"
     """Whether every proof must carry a nonce of this server; a client may ask for it by itself."""
     customer_rate_limit_per_minute: int = Field(default=600, ge=0)
+    webhooks_to_loopback: bool = False
+    """Whether webhooks may go to this very machine, in plain http: for a demo and for tests."""
     sweep_after_s: float = Field(default=180.0, ge=0.0)
     """After this long a reservation without a final answer is looked into."""
 

@@ -2,15 +2,25 @@
 
 from collections.abc import Callable
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 from gateway.consents import domain, repository
 from gateway.consents.domain import ConsentNotFound, PaymentConsent
 from gateway.grants.service import end_with_consent
 from gateway.partners.repository import find_partner
+from gateway.webhooks import service as webhooks
+from gateway.webhooks.domain import EventType, Message
+from shared.kit.clock import new_id
 from shared.kit.database import Session
 from shared.kit.problems import BankError
 
+#: What partners are told of, by the state that a consent came into.
+_TOLD: Final[dict[str, EventType]] = {
+    "authorized": "consent.authorized",
+    "rejected": "consent.rejected",
+    "revoked": "consent.revoked",
+}
 Change = Callable[[PaymentConsent], PaymentConsent]
 
 
@@ -83,7 +93,22 @@ async def change(session: Session, *, consent_id: UUID, to: Change) -> PaymentCo
     changed = to(consent)
     if changed != consent:
         await repository.store_decision(session, consent=changed)
+    if changed.stored_state != consent.stored_state:
+        await _tell(session, changed)
     return changed
+
+
+async def _tell(session: Session, consent: PaymentConsent) -> None:
+    """The partner hears what its consent has become."""
+    event_type = _TOLD.get(consent.stored_state)
+    if event_type is not None:
+        data = {
+            "consent_id": str(consent.consent_id),
+            "consent_kind": domain.GRANT_KIND,
+            "state": consent.stored_state,
+        }
+        message = Message(new_id(), event_type, data, consent.updated_at)
+        await webhooks.tell(session, partner_id=consent.partner_id, messages=[message])
 
 
 async def list_of_partner(

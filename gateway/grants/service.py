@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from gateway.consents.domain import GRANT_KIND
 from gateway.grants import kinds, repository
 from gateway.grants.domain import (
     KEEP_CODES,
@@ -14,6 +15,8 @@ from gateway.grants.domain import (
     code_trouble,
     secret_hash,
 )
+from gateway.webhooks import service as webhooks
+from gateway.webhooks.domain import EventType
 from shared.kit.database import Session
 
 
@@ -41,6 +44,7 @@ async def give(session: Session, *, grant: CustomerGrant, code: Code, secret: st
     """The grant with the code that leads its client to it."""
     await repository.insert_grant(session, grant=grant)
     await repository.insert_code(session, code_hash=secret_hash(secret), code=code)
+    await _tell(session, grant, "consent.authorized", "authorized")
 
 
 async def redeem(
@@ -129,6 +133,7 @@ async def revoke(session: Session, *, grant_id: UUID, now: datetime) -> None:
     grant = await repository.find_grant(session, grant_id=grant_id)
     if grant is None or not await repository.revoke_grant(session, grant_id=grant_id):
         return
+    await _tell(session, grant, "consent.revoked", "revoked")
     if grant.consent_kind is not None:
         kind = kinds.named(grant.consent_kind)
         await kind.revoke(session, consent_id=grant.consent_id, now=now)
@@ -151,7 +156,22 @@ async def end_with_consent(session: Session, *, consent_kind: str, consent_id: s
         session, consent_kind=consent_kind, consent_id=consent_id
     )
     for grant_id in found:
-        await repository.revoke_grant(session, grant_id=grant_id)
+        grant = await repository.find_grant(session, grant_id=grant_id)
+        if await repository.revoke_grant(session, grant_id=grant_id) and grant is not None:
+            await _tell(session, grant, "consent.revoked", "revoked")
+
+
+async def _tell(session: Session, grant: CustomerGrant, event_type: EventType, state: str) -> None:
+    """The partner hears of a consent that only its grant knows; a payment consent tells itself."""
+    if grant.consent_kind in {None, GRANT_KIND}:
+        return
+    data = {
+        "consent_id": grant.consent_id,
+        "consent_kind": grant.consent_kind,
+        "grant_id": str(grant.grant_id),
+        "state": state,
+    }
+    await webhooks.tell_client(session, client_id=grant.client_id, event_type=event_type, data=data)
 
 
 async def tidy(session: Session, *, now: datetime) -> int:

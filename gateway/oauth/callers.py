@@ -108,6 +108,9 @@ async def _admitted(request: Request, context: Context) -> tuple[Grant, str]:
         admitted = await service.admit(
             session, grant=grant, proof=proof, endpoint=endpoint_of(request), now=now
         )
+    request.state.count_call = lambda status: own.meter.count(
+        partner_id=admitted.partner_id, endpoint=endpoint_of(request), status=status, now=now
+    )
     if admitted.needs_nonce and not proof.has_nonce:
         raise service.nonce_missing(nonces, now=now)
     if not admitted.verdict.allowed:

@@ -300,6 +300,15 @@ class TestOpenApi:
             "/v1/payment-consents/{consent_id}/revocation",
             "/v1/payments",
             "/v1/payments/{payment_id}",
+            "/v1/usage",
+            "/v1/webhook-endpoints",
+            "/v1/webhook-endpoints/{endpoint_id}",
+            "/v1/webhook-endpoints/{endpoint_id}/activation",
+            "/v1/webhook-endpoints/{endpoint_id}/deliveries",
+            "/v1/webhook-endpoints/{endpoint_id}/deliveries/{message_id}/replay",
+            "/v1/webhook-endpoints/{endpoint_id}/replay",
+            "/v1/webhook-endpoints/{endpoint_id}/secret-rotation",
+            "/v1/webhook-endpoints/{endpoint_id}/test",
         }
 
     async def test_holds_nothing_of_staff_customers_or_operations(self, outside):
