@@ -84,8 +84,7 @@ async def _store(desk: Desk, counts: list, bins: list, hours: list[datetime]) ->
         )
         for name, one in REFERENCE.distributions().items():
             await connection.execute(
-                "INSERT INTO watch_references VALUES ($1, $2, $3, $4, $5)"
-                " ON CONFLICT DO NOTHING",
+                "INSERT INTO watch_references VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING",
                 MODEL,
                 name,
                 bytes(32),
