@@ -161,7 +161,8 @@ class TestIntrospection:
             form = app.credentials() | {"token": token}
             assert (await app.http.post("/oauth2/revoke", data=form)).status_code == 200
             assert await asked(app, token) == {"active": False}
-        assert (await app.call(token=access)).status_code == 401
+            assert (await app.call(token=access)).status_code == 401
+            assert (await asked(app, refresh))["active"] is (token == access)
 
     async def test_leaves_alone_what_is_another_clients(self, app: App, other: App, customer):
         tokens = await app.tokens((await authorized(app, customer))["code"])

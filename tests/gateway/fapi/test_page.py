@@ -1,5 +1,6 @@
 """FAPI 2.0, statements 9, 11 and 13 to 16, on the page where the customer decides."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from html import escape
@@ -119,6 +120,17 @@ class TestRequestUri:
         assert "code" in answer_of(await window.approve(customer.account_id))
         window.last = page
         ends_here(await window.approve(customer.account_id))
+
+    async def test_is_decided_by_one_of_two_at_once(self, window: Window, customer: Customer):
+        await window.sign_in(customer)
+        fields = {"account_id": customer.account_id, "decision": "approve"}
+        given = fields | {name: window.hidden(name) for name in ("csrf", "client_id")}
+        given["request_uri"] = window.request_uri
+        answers = await asyncio.gather(
+            *(window.client.post("/oauth2/authorize/decision", data=given) for _ in range(4))
+        )
+        assert min(answer.status_code for answer in answers) == 303
+        assert [answer.status_code for answer in answers].count(303) == 1
 
     async def test_is_its_clients_alone(self, window: Window, other: App):
         ends_here(await window.open(client_id=other.client_id))
