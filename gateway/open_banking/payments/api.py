@@ -174,7 +174,7 @@ async def create_payment(
     signature: Signature = None,
     customer_address: CustomerAddress = None,
 ) -> Response:
-    """Pay what the customer authorized, once. After a 503 send the same again: it has one effect."""
+    """Pay what the customer authorized, once. After a 503 send the same again."""
     now = context.clock()
     await _check_signature(request, context, payer.client_id, signature, now)
     claim_key = f"{payer.client_id} {key}"
