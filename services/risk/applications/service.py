@@ -191,8 +191,7 @@ def _make(
     degraded = list(gathered.degraded)
     if windows_age_ms is None or windows_age_ms > engine.behind_after_ms:
         degraded.append("windows_behind")
-    # Without a model there is no score, no grade but U, and a person decides: a score is never
-    # made up.
+    # without a model no score, no grade but U, and a person decides: a score is never made up
     model = engine.credit_models.get(applied.product)
     degraded += engine.credit_flags.get(applied.product, ())
     standing = {"size": ring.size, "fraud_distance": ring.fraud_distance}

@@ -3,7 +3,8 @@
 The registry is looked at each second, beside the decisions: loading a model takes longer than a
 decision may. A change binds on every replica within that time. A model scores only while it is
 valid, and only after its hash and its golden vectors agreed in this process. Where the champion
-may not, the one before it goes on, and decisions are flagged; without any, what the engine has for that: the scorecard, or no score.
+may not, the one before it goes on, and decisions are flagged; without any, what the engine has
+for that: the scorecard, or no score.
 """
 
 import asyncio
@@ -139,8 +140,8 @@ class ActiveModels:
             if (model.label, bytes.fromhex(model.sha256)) != (row.label, row.sha256):
                 raise ModelRefused("this is another model than was registered")
         except ModelRefused as error:
-            log.error("model.refused", extra={"model": row.label, "cause": str(error)})  # noqa: TRY400
-            self.refused[row.label] = str(error)
+            self.refused[row.label] = cause = str(error)
+            log.error("model.refused", extra={"model": row.label, "cause": cause})  # noqa: TRY400
             return None
         self._loaded[row.label] = model
         return model

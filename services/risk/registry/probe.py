@@ -1,4 +1,4 @@
-"""Runs a model for the first time in a process of its own: `python -m services.risk.registry.probe`.
+"""Runs a model for the first time in a process of its own: `python -m` with this module's name.
 
 A file with a hash that agrees may still make onnxruntime hang, take all memory, or crash. It then
 does so here, and the service refuses it. The content comes on the standard input as one line of

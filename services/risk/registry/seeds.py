@@ -58,7 +58,8 @@ def _of_product(folder: Path, product: Product) -> Iterator[Packaged]:
         try:
             yield _read(path, product, state)
         except ModelRefused as error:
-            log.error("model.refused", extra={"file": path.name, "cause": str(error)})  # noqa: TRY400
+            cause = str(error)
+            log.error("model.refused", extra={"file": path.name, "cause": cause})  # noqa: TRY400
 
 
 def _read(path: Path, product: Product, state: State) -> Packaged:

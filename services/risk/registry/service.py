@@ -23,6 +23,7 @@ from services.risk.registry.domain import (
 )
 from services.risk.registry.evaluations import repository as evaluations
 from services.risk.registry.repository import ChangeRow, ModelRow
+from services.risk.registry.views import change_of, reply_of
 from services.risk.scoring import ModelRefused
 from services.risk.watch import references
 from services.risk.watch.references import ReferenceRefused
@@ -388,21 +389,6 @@ async def _note(
 
 def staff_of(caller: Caller) -> str:
     return caller.staff_id or caller.service
-
-
-def reply_of(row: ModelRow, *, now: datetime) -> contract.Model:
-    names = [name for name in contract.Model.model_fields if name not in {"sha256", "is_valid"}]
-    return contract.Model.model_validate(
-        {name: getattr(row, name) for name in names}
-        | {
-            "sha256": row.sha256.hex(),
-            "is_valid": is_valid(row.valid_from, row.valid_until, now=now),
-        }
-    )
-
-
-def change_of(row: ChangeRow) -> contract.ModelChange:
-    return contract.ModelChange.model_validate(row, from_attributes=True)
 
 
 def _words(error: Exception) -> str:

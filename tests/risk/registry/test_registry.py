@@ -130,17 +130,7 @@ class TestWay:
             states = {gate["name"]: gate["state"] for gate in found["gates"]}
             assert states["parity"] == states["features"] == states["data"] == "passed"
             assert states["auc"] == states["back_test"] == "unmeasured"
-            await written(author, f"{path}/proposal")
-            mine = await write(author, f"{path}/promotion", {"reason": "mine"} | EVERY_WAIVED)
-            assert mine.json()["code"] == "four_eyes"
-            bare = await write(second, f"{path}/promotion", {"reason": "no gate named"})
-            assert bare.json()["code"] == "gates_closed"
-            assert "auc was not measured" in bare.json()["errors"][0]["expected"]
-            done = await written(
-                second, f"{path}/promotion", {"reason": "a new bank has no labels"} | EVERY_WAIVED
-            )
-            assert (done["action"], done["previous"]) == ("promote", seed_label())
-            assert "auc" in done["waived"]
+            await self._promoted(author, second, path)
             after = await scoring(bank, unique, label)
             assert after["degraded"] == []
             key = f"back-{unique}"
@@ -169,6 +159,22 @@ class TestWay:
             return {"model.register", "model.challenge", "model.propose", "model.promote"} <= told
 
         await eventually(all_told)
+
+    async def _promoted(
+        self, author: httpx.AsyncClient, second: httpx.AsyncClient, path: str
+    ) -> None:
+        """Proposed by one, promoted by another who names what could not be measured."""
+        await written(author, f"{path}/proposal")
+        mine = await write(author, f"{path}/promotion", {"reason": "mine"} | EVERY_WAIVED)
+        assert mine.json()["code"] == "four_eyes"
+        bare = await write(second, f"{path}/promotion", {"reason": "no gate named"})
+        assert bare.json()["code"] == "gates_closed"
+        assert "auc was not measured" in bare.json()["errors"][0]["expected"]
+        done = await written(
+            second, f"{path}/promotion", {"reason": "a new bank has no labels"} | EVERY_WAIVED
+        )
+        assert (done["action"], done["previous"]) == ("promote", seed_label())
+        assert "auc" in done["waived"]
 
     async def _in_shadow(
         self, bank: Bank, author: httpx.AsyncClient, unique: str, label: str

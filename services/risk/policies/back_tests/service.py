@@ -190,7 +190,7 @@ async def _replay(
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Which kept decisions a back-test wants: the newest `most` of a product's between two times."""
+    """Which kept decisions a back-test wants: a product's newest `most` between two times."""
 
     product: str
     since: datetime
