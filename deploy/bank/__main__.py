@@ -11,6 +11,7 @@ from deploy.bank import (
     customers,
     models,
     partners,
+    plans,
     policies,
     replays,
     reviews,
@@ -50,6 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="command")
     for part in (
         partners,
+        plans,
         customers,
         reviews,
         accounts,

@@ -40,6 +40,8 @@ def environment_of(
     }
     if service.name == "gateway":
         own["PUBLIC_URL"] = url_of("gateway", port=options.port)
+        # on a laptop a partner's own server is the laptop's too
+        own["WEBHOOKS_TO_LOOPBACK"] = "true"
         own |= options.gateway
     if service.name == "risk":
         own["SNAPSHOT_DIR"] = str(options.run_dir / "snapshots")

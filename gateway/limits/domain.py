@@ -1,7 +1,7 @@
 """Limits of calls: bursts up to a minute's worth, then a steady rate; and a number for each day.
 
-A limit is kept as the time at which it would be whole again (the generic cell rate algorithm, GCRA):
-one number, that needs no turning over of windows. `full_at_s` is that time, in seconds.
+A limit is kept as the time at which it would be whole again (GCRA, the generic cell rate
+algorithm): one number, that needs no turning over of windows. `full_at_s` is that time, in seconds.
 A limit of 0 lets nothing pass, and none (`None`) lets everything pass; they are never confused.
 """
 

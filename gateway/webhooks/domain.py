@@ -215,6 +215,9 @@ def _resource(sending: Sending) -> tuple[str, str, str, str]:
         return "webhook-endpoint", endpoint_id, "v1", f"/v1/webhook-endpoints/{endpoint_id}"
     if data.get("consent_kind") == "payment_consent":
         return "payment-consent", consent_id, "v1", f"/v1/payment-consents/{consent_id}"
+    if data.get("consent_id") is None:
+        # Shared without a consent of the standard's own: what is shared is all that has an address.
+        return "accounts", consent_id, "v4.0", "/open-banking/v4.0/aisp/accounts"
     path = f"/open-banking/v4.0/aisp/account-access-consents/{consent_id}"
     return "account-access-consent", consent_id, "v4.0", path
 

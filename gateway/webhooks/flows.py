@@ -1,4 +1,4 @@
-"""The sending of webhooks: claim what is due, call, note the outcome; the database keeps the rest."""
+"""The sending of webhooks: claim what is due, call, note the outcome; the rest is the database's."""
 
 import asyncio
 import logging

@@ -1,4 +1,4 @@
-"""Plans of limits, and how far each limit is used: shared by all replicas, bound by the next call."""
+"""Plans of limits, and how far each limit is used: one for all replicas, read by every call."""
 
 from alembic import op
 
