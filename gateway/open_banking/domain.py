@@ -21,9 +21,9 @@ MAX_PAGE: Final = 100_000
 #: Where a period is open, it reaches so far.
 FIRST_DAY: Final = date(1900, 1, 1)
 LAST_DAY: Final = date(2999, 12, 31)
-_AMOUNT: Final = re.compile(r"(\d{1,13})(?:\.(\d{1,5}))?")
-_TIME: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
-_STATEMENT: Final = re.compile(r"(\d{4})-(0[1-9]|1[0-2])")
+_AMOUNT: Final = re.compile(r"([0-9]{1,13})(?:\.([0-9]{1,5}))?")
+_TIME: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_STATEMENT: Final = re.compile(r"([0-9]{4})-(0[1-9]|1[0-2])")
 
 
 class ResourceNotFound(BankError):
