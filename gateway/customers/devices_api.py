@@ -1,4 +1,4 @@
-"""Routes of customers about their ways in: passkeys, and the devices on which they are signed in."""
+"""Routes of customers about their ways in: passkeys, and where they are signed in."""
 
 from typing import Annotated
 from uuid import UUID

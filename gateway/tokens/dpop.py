@@ -39,7 +39,7 @@ class Proof:
 
 
 class NonceNeeded(Refused):
-    """The proof lacks a nonce of this server, or carries one that is too old or no nonce of ours."""
+    """The proof lacks a nonce of this server, or carries one that is too old or not ours."""
 
 
 def verify_proof(

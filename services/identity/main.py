@@ -22,7 +22,7 @@ FORGET_EVERY_S = 600.0
 
 
 async def forget_old(context: Context) -> None:
-    """Delete attempts, sessions, codes and challenges that no longer count, a bounded batch a transaction."""
+    """Delete attempts, sessions, codes and challenges of no use, a bounded batch a transaction."""
     for forget in (sign_in.forget_old, codes.forget_old, passkeys.forget_old):
         while True:
             async with context.database.transaction() as session:

@@ -1,4 +1,4 @@
-"""`requests-oauth2client`, which knows nothing of this bank, goes the whole way with the sandbox."""
+"""`requests-oauth2client`, which knows nothing of this bank, goes the whole way."""
 
 import asyncio
 import json
