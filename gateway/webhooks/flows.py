@@ -1,4 +1,4 @@
-"""The sending of webhooks: claim what is due, call, note the outcome; the rest is the database's."""
+"""The sending of webhooks: claim what is due, call, note the outcome. All else is in rows."""
 
 import asyncio
 import logging
