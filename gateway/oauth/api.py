@@ -151,7 +151,7 @@ async def _id_token(context: Context, issued: IssuedToken) -> str | None:
     openapi_extra={"requestBody": _form(["token"], token=_TEXT)},
 )
 async def introspect(request: Request, context: Ctx) -> Response:
-    """What a token of your own is worth now (RFC 7662); signed where you accept it so (RFC 9701)."""
+    """What a token of yours is worth now (RFC 7662); signed where you accept that (RFC 9701)."""
     own, now = resources.of(context), context.clock()
     presented = await _presented(request, context)
     secret = await own.subject_secret(context)
