@@ -7,6 +7,7 @@ from uuid import UUID
 
 from gateway.grants.domain import MAX_LIFETIME
 from gateway.grants.kinds import ConsentRefused, Described, Words
+from gateway.grants.service import end_with_consent
 from gateway.open_banking.access import domain, repository, service
 from gateway.open_banking.access.domain import ACCOUNT_ACCESS, WORDS, DataAccessConsent
 from gateway.registrations.domain import Client
@@ -74,6 +75,8 @@ class AccountAccess:
         )
         if changed is None:
             raise ConsentRefused("The consent is not open to this customer")
+        # Authorized anew: what was given before, perhaps over other accounts, is over.
+        await end_with_consent(session, consent_kind=self.name, consent_id=str(consent_id))
 
     async def reject(
         self, session: Session, *, consent_id: str | None, customer_id: str, now: datetime

@@ -14,7 +14,7 @@ MAX_REMARKS: Final = 1
 
 
 class InstructedAmount(Resource):
-    Amount: Annotated[str, StringConstraints(pattern=r"^\d{1,13}$|^\d{1,13}\.\d{1,5}$")]
+    Amount: Annotated[str, StringConstraints(pattern=r"^[0-9]{1,13}$|^[0-9]{1,13}\.[0-9]{1,5}$")]
     Currency: Currency
 
 

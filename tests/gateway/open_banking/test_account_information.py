@@ -17,6 +17,7 @@ from tests.gateway.open_banking.support import (
     HISTORY,
     Reader,
     ask_consent,
+    code_for,
     own_token,
     send,
     session_of,
@@ -267,6 +268,16 @@ class TestConsent:
         assert pushed.status_code == 400
         # A customer's token says nothing about what the client may do by itself.
         assert (await send(reader.app, "GET", path, token=reader.app.token)).status_code == 403
+
+    async def test_authorized_anew_counts_for_the_accounts_of_that_time_alone(
+        self, app: App, customer: Customer
+    ):
+        held = await Reader.with_consent(app, customer, accounts=(HISTORY,))
+        anew = App(app.client_id, app.origin, app.http, app.key)
+        await anew.tokens(await code_for(anew, customer, held.consent_id, customer.account_id))
+        assert (await held.get("/accounts")).status_code == 401
+        shown = (await Reader(anew, held.consent_id).get("/accounts")).json()["Data"]["Account"]
+        assert [one["AccountId"] for one in shown] == [customer.account_id]
 
     async def test_cannot_end_before_it_begins(self, standard: Standard, app: App):
         past = await ask_consent(app, EVERYTHING, ExpirationDateTime="2020-01-01T00:00:00+00:00")
