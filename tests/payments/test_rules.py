@@ -212,7 +212,7 @@ class Model:
 
 
 class TestPayment:
-    @settings(max_examples=300)
+    @settings(max_examples=150)
     @given(
         says=st.sampled_from(list(DECISIONS.values())),
         happenings=st.lists(HAPPENINGS, min_size=20, max_size=60),

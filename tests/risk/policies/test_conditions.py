@@ -87,7 +87,7 @@ class TestConditions:
     @example(["value_minor >= 1"], {"value_minor": math.nan})
     @example(["value_minor >= 0"], {"value_minor": True})
     @example(["value_minor == null"], {"value_minor": math.nan})
-    @settings(max_examples=400, deadline=None)
+    @settings(max_examples=200, deadline=None)
     def test_say_what_the_engine_says_or_nothing(self, texts: list[str], facts: dict[str, Any]):
         holds = plain(texts)
         assert holds is not None, texts

@@ -144,7 +144,7 @@ def payments(draw: st.DrawFn) -> dict[str, Any]:
 
 class TestPaymentPolicy:
     @given(payments())
-    @settings(max_examples=800, deadline=None)
+    @settings(max_examples=400, deadline=None)
     def test_rules_as_the_reference_does(self, facts: dict[str, Any]):
         ruling = PROGRAM.ruling(facts)
         outcome, rows, codes = reference(facts)
@@ -153,7 +153,7 @@ class TestPaymentPolicy:
         assert list(ruling.trace) == rows
 
     @given(payments(), scores)
-    @settings(max_examples=300, deadline=None)
+    @settings(max_examples=150, deadline=None)
     def test_is_never_milder_for_a_higher_score_or_a_listed_payee(
         self, facts: dict[str, Any], more: float
     ):

@@ -87,7 +87,7 @@ class TestPrice:
         st.sampled_from([0.0, 0.019, 0.02, 0.05, 0.1, 0.19, 0.5, None]),
         st.sampled_from(["loan", "card"]),
     )
-    @settings(max_examples=300, deadline=None)
+    @settings(max_examples=150, deadline=None)
     def test_follows_the_grade_and_nothing_else(
         self, application: dict[str, Any], score: float | None, product: Product
     ):
