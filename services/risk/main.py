@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from services.risk import api
+from services.risk import api, shadows
 from services.risk.applications import api as applications_api
 from services.risk.cases import api as cases_api
 from services.risk.cases import service as cases
@@ -29,7 +29,6 @@ from services.risk.replays.kept_models import KeptModels
 from services.risk.replays.service import Replays
 from services.risk.rings.domain import Rings
 from services.risk.settings import RiskSettings
-from services.risk.shadows import shadowing
 from services.risk.sources import api as sources_api
 from services.risk.sources import upkeep as sources
 from services.risk.watch import api as watch_api
@@ -86,7 +85,7 @@ def resources(settings: RiskSettings) -> Resources:
                 folder=settings.artifacts_dir,
                 every_s=settings.model_check_every_s,
             ),
-            shadowing(context, engine.shadows),
+            shadows.shadowing(context, engine.shadows),
             queueing(context, engine),
             following(context, policies),
             back_testing(context),
@@ -118,6 +117,7 @@ def build(settings: RiskSettings) -> FastAPI:
         jobs=[
             Job("lapse-assignments", LAPSE_EVERY_S, lapse_assignments),
             Job("forget-source-answers", sources.FORGET_EVERY_S, sources.forget),
+            Job("forget-shadow-scores", shadows.FORGET_EVERY_S, shadows.forget),
             Job("watch", watch.EVERY_S, watch.watch),
         ],
         resources=resources(settings),

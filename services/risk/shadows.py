@@ -12,12 +12,12 @@ import math
 from collections import deque
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 from uuid import UUID
 
 from prometheus_client import Counter
-from sqlalchemy import ARRAY, DateTime, Double, Text, Uuid, bindparam, func, insert, select
+from sqlalchemy import ARRAY, DateTime, Double, Text, Uuid, bindparam, func, insert, select, text
 
 from services.risk.registry.models import shadow_scores
 from services.risk.scorecards import Scorer
@@ -34,6 +34,11 @@ GATHER_S: Final = 0.25
 #: Decisions of one statement, and of those how many are scored before others get their turn.
 BATCH: Final = 1_000
 SLICE: Final = 64
+
+#: Older shadow scores are dropped: an evaluation scores kept decisions anew.
+KEEP: Final = timedelta(days=90)
+FORGET_BATCH: Final = 10_000
+FORGET_EVERY_S: Final = 60.0
 
 LEFT_OUT = Counter("tongbao_risk_shadow_left_out", "Decisions that no challenger scored", ["cause"])
 
@@ -125,6 +130,22 @@ async def store(session: AnySession, scores: Sequence[Scores], *, now: datetime)
         "at": now,
     }
     await session.execute(_INSERT, values)
+
+
+_FORGET = text(
+    """
+    DELETE FROM shadow_scores WHERE ctid = ANY (ARRAY(
+        SELECT ctid FROM shadow_scores WHERE scored_at < :before LIMIT :most
+    ))
+    """
+)
+
+
+async def forget(context: Context) -> None:
+    """The worker's job: drop a bounded number of scores that nobody looks at any more."""
+    async with context.database.transaction() as session:
+        values = {"before": context.clock() - KEEP, "most": FORGET_BATCH}
+        await session.execute(_FORGET, values)
 
 
 @asynccontextmanager
