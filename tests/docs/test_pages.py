@@ -39,6 +39,10 @@ RUN_BY = {
     "bank curl": ("tests/journeys/test_bank_commands.py", '"curl"'),
     "bank give-sign-in": ("tests/journeys/test_bank_commands.py", '"give-sign-in"'),
     "bank code": ("tests/journeys/test_bank_commands.py", '"code"'),
+    "bank plan-set": ("tests/journeys/test_bank_commands.py", '"plan-set"'),
+    "bank plans": ("tests/journeys/test_bank_commands.py", '"plans"'),
+    "bank partner-plan": ("tests/journeys/test_bank_commands.py", '"partner-plan"'),
+    "bank usage": ("tests/journeys/test_bank_commands.py", '"usage"'),
     "python -m services.risk.training": (
         "tests/risk/test_training.py",
         '"services.risk.training.fraud"',

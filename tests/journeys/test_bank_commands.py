@@ -69,6 +69,21 @@ class TestFreeze:
         assert "account_not_found" in said(demo.bank("freeze", "nobody", "--reason", "x"))
 
 
+class TestPlans:
+    def test_are_made_given_to_a_partner_and_its_usage_read(self, demo: Demo) -> None:
+        limits = ["--per-partner", "600", "--per-consent", "60", "--per-day", "100000"]
+        limits += ["--per-endpoint", "POST /v1/payments=60", "--reason", "new plan"]
+        assert demo.bank("plan-set", "basic", *limits).returncode == 0
+        given = demo.bank("partner-plan", "demo-travel", "basic", "--reason", "contract 17")
+        assert given.returncode == 0, given.stderr
+        assert "basic" in demo.bank("plans").stdout
+        assert demo.bank("partner-plan", "demo-travel", "none", "--reason", "x").returncode == 0
+        assert demo.bank("usage", "--partner", "demo-travel").returncode == 0
+        assert "plan_not_found" in said(
+            demo.bank("partner-plan", "demo-travel", "nothing", "--reason", "x")
+        )
+
+
 class TestReview:
     def test_of_an_unknown_payment_is_refused(self, demo: Demo) -> None:
         payment = "01890a5d-ac96-774b-bcce-b302099a8057"
