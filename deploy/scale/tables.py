@@ -44,7 +44,15 @@ def window_us() -> float:
                 data=data,
             )
             records.append(
-                Record("", 0, i, "", envelope.id, envelope.model_dump_json(), envelope.time)
+                Record(
+                    PaymentReceived.topic,
+                    0,
+                    i,
+                    "",
+                    envelope.id,
+                    envelope.model_dump_json(),
+                    envelope.time,
+                )
             )
     feed = Feed(windows=Windows(), bus=cast(Bus, None))
     began = time.process_time()
