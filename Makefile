@@ -61,7 +61,7 @@ chaos: bank-environment ## Kill parts of a bank at random under payments, then r
 	@$(RUN) -m deploy.chaos --seconds $(if $(SECONDS),$(SECONDS),600) $(ARGS)
 
 test: dev-environment ## Run all tests, in two processes; or some in one [ARGS="tests/ledger"]
-	@env -u PORT -u RUN_DIR -u CUSTOMERS -u SEED -u BOOK -u ONCE -u ROLES -u BUS $(RUN) -m pytest $(if $(ARGS),$(ARGS),-n 2 --dist loadgroup)
+	@env -u PORT -u RUN_DIR -u CUSTOMERS -u SEED -u BOOK -u ONCE -u ROLES -u BUS $(RUN) -m pytest $(if $(ARGS),$(ARGS),-n 2 --dist loadfile)
 
 check: dev-environment ## Style, types and the structure of imports
 	@$(RUN) -m ruff check . && $(RUN) -m ruff format --check . && $(RUN) -m mypy \

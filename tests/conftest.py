@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
 
 from deploy import kafka
 from tests.bank import Bank, running_bank
@@ -42,20 +44,25 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
 
 #: What starts whole banks or a broker: by one process, one after the other, since two at once
 #: starve each other and members of a consumer group lose their time.
-WHOLE_FIXTURES = {"demo", "broker"}
-WHOLE_FOLDERS = {"chaos", "journeys"}
+WHOLE = (
+    "tests/chaos/",
+    "tests/journeys/",
+    "tests/kit/kafka/",
+    "tests/kit/test_bus",
+    "tests/verify/",
+)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+class ByFile(LoadFileScheduling):
     """Two processes share the suite, a file each; what is whole stays with one of them."""
-    for item in items:
-        asked = set(getattr(item, "fixturenames", ()))
-        is_whole = (
-            bool(asked & WHOLE_FIXTURES)
-            or item.get_closest_marker("kafka") is not None
-            or item.path.parent.name in WHOLE_FOLDERS
-        )
-        item.add_marker(pytest.mark.xdist_group("whole" if is_whole else str(item.path)))
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = super()._split_scope(nodeid)
+        return "whole" if file.startswith(WHOLE) else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFile:
+    return ByFile(config, log)
 
 
 @pytest.fixture
