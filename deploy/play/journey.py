@@ -24,8 +24,10 @@ PARTNER_ID = "demo-travel"
 PARTNER_NAME = "Demo Travel 示范旅行"
 TOKEN_TYPE = "DPoP"  # noqa: S105 - a word of RFC 9449
 PROFILE_WAIT_S = 15.0
-#: In whole units of the currency: an everyday payment, a probe, and what follows the probes.
-EVERYDAY, PROBE, ODD = 128, 1, 3_600
+#: In whole units of the currency: an everyday payment, and what follows the probes.
+EVERYDAY, ODD = 128, 3_600
+#: Tenths of a unit: just below the 10 yuan under which a payment is small.
+PROBE_TENTHS = 99
 PROBES = 3
 
 
@@ -176,18 +178,24 @@ class Journey:
     def pay_oddly(self) -> str:
         """Small probes and then a large one: what a thief does who tries a stolen credential."""
         for number in range(PROBES):
-            probe = self._payment(self._units(PROBE), key=f"probe-{number}")
+            probe = self._payment(self._units(PROBE_TENTHS) // 10, key=f"probe-{number}")
+            if probe["state"] == "in_review":  # plays before taught the model where probes go
+                probe = self._approved(probe)
             expect(probe["state"] == "settled", f"a small payment: {_what(probe)}")
         self._held = self._payment(self._units(ODD), key="odd")
         expect(self._held["state"] == "in_review", _what(self._held))
         return f"in review: {', '.join(self._held['reason_codes'])}"
 
     def approve(self) -> str:
-        path = f"/v1/payments/{self._held['payment_id']}/review"
-        body = {"outcome": "approve", "reason": "The customer confirmed it by telephone"}
-        reviewed = self._reviewer.call("payments", "POST", path, body=body)
+        reviewed = self._approved(self._held)
         expect(reviewed["state"] == "settled", _what(reviewed))
         return f"settled by {self._reviewer.staff_id}"
+
+    def _approved(self, payment: dict[str, Any]) -> dict[str, Any]:
+        path = f"/v1/payments/{payment['payment_id']}/review"
+        body = {"outcome": "approve", "reason": "The customer confirmed it by telephone"}
+        reviewed: dict[str, Any] = self._reviewer.call("payments", "POST", path, body=body)
+        return reviewed
 
     def read(self) -> str:
         path = f"/v1/payments/{self._held['payment_id']}"
