@@ -6,9 +6,11 @@ from uuid import uuid4
 import httpx
 import pytest
 
+from services.risk.policies.seeds import seed_program
 from tests.bank import Bank
 from tests.gateway.customers import Customer, new_customer
 from tests.gateway.support import PASSWORD
+from tests.risk.support import record
 
 LOAN = {
     "currency": "CNY",
@@ -72,7 +74,9 @@ class TestLoanApplication:
         assert given.json()["state"] == "closed", given.text
         stands = (await me.get(path)).json()
         assert (stands["state"], stands["decided_by"]) == ("approved", "person")
-        assert (stands["limit_minor"], stands["price_bps"]) == (2_000_000, 1_800)
+        grade = (await record(bank, made.json()["application_id"]))["grade"]
+        price = seed_program("loan").price_of(grade)
+        assert (stands["limit_minor"], stands["price_bps"]) == (2_000_000, price)
         assert stands["can_ask_for_person"] is False
         (listed,) = (await me.get("/v1/me/applications")).json()["items"]
         assert listed == stands

@@ -4,9 +4,11 @@ import pytest
 
 from services.risk.cases.credit import LimitUnfit
 from services.risk.desk.applications import limit_of, value_of
+from services.risk.policies.seeds import seed_program
 from tests.risk.applications.support import application, applied, register, standing
 from tests.risk.cases.support import Desk
 from tests.risk.desk.support import Member, send, signed_in
+from tests.risk.support import record
 
 
 async def waiting(desk: Desk, product: str = "loan", **changes: object) -> dict:
@@ -20,6 +22,10 @@ class TestPage:
     async def test_shows_what_is_known_and_grants_a_limit(self, desk: Desk, reviewer: Member):
         body = await waiting(desk)
         path = f"/desk/cases/{body['application_id']}"
+        price = seed_program("loan").price_of(
+            (await record(desk.bank, body["application_id"]))["grade"]
+        )
+        assert price is not None
         async with signed_in(desk, reviewer) as client:
             page = await client.get(path)
             for text in (
@@ -27,7 +33,7 @@ class TestPage:
                 "10,000.00 CNY",
                 "Credit bureau",
                 "no consent",
-                "18.00%",
+                f"{price / 100:.2f}%",
             ):
                 assert text in page.text, text
             page = await send(client, f"{path}/take")
