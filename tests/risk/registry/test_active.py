@@ -110,7 +110,7 @@ class TestSeeds:
         async with database.transaction() as session:
             rows = await repository.page(session, product=None, limit=100)
             history = await repository.changes_page(
-                session, product="payment", before=None, limit=10
+                session, product="payment", before=None, limit=200
             )
         assert sorted(row.state for row in rows if row.product == "loan") == [
             "challenger",
