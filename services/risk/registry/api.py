@@ -1,5 +1,6 @@
 """HTTP routes of the registry, for staff: operators write, another one or a reviewer promotes."""
 
+from collections.abc import Awaitable, Callable
 from typing import Annotated
 from uuid import UUID
 
@@ -15,7 +16,7 @@ from services.risk.registry.service import Act
 from shared.contracts.http import risk_models as contract
 from shared.contracts.http.risk_models import Label
 from shared.contracts.http.risk_policies import Product, Why
-from shared.kit.app import Ctx
+from shared.kit.app import Context, Ctx
 from shared.kit.auth import Caller, allow
 from shared.kit.idempotency import IdempotencyKey, once_in
 
@@ -97,6 +98,26 @@ async def read_model_detail(
         return await service.read(session, product=product, label=label, now=context.clock())
 
 
+async def _step(
+    context: Context,
+    act: Act,
+    step: tuple[str, Callable[..., Awaitable[contract.Model]]],
+    *,
+    body: Why,
+    key: str,
+) -> contract.Model:
+    """A step of a model on its way, by its name and what takes it, done once by its key."""
+    name, take = step
+    return await once_in(
+        context,
+        scope=f"{act.caller.staff_id} {name} {act.label}",
+        key=key,
+        body=body,
+        reply=contract.Model,
+        act=lambda session: take(session, act=act),
+    )
+
+
 @router.post("/models/{product}/{label}/challenge")
 async def challenge_with_model(
     product: Product,
@@ -108,14 +129,7 @@ async def challenge_with_model(
 ) -> contract.Model:
     """Let a candidate score beside the champion: in its shadow, without any effect."""
     act = Act(product, label, body.reason, caller, context.clock())
-    return await once_in(
-        context,
-        scope=f"{caller.staff_id} challenge {label}",
-        key=key,
-        body=body,
-        reply=contract.Model,
-        act=lambda session: service.challenge(session, act=act),
-    )
+    return await _step(context, act, ("challenge", service.challenge), body=body, key=key)
 
 
 @router.post("/models/{product}/{label}/withdrawal")
@@ -129,14 +143,7 @@ async def withdraw_model(
 ) -> contract.Model:
     """A challenger scores no more."""
     act = Act(product, label, body.reason, caller, context.clock())
-    return await once_in(
-        context,
-        scope=f"{caller.staff_id} withdraw {label}",
-        key=key,
-        body=body,
-        reply=contract.Model,
-        act=lambda session: service.withdraw(session, act=act),
-    )
+    return await _step(context, act, ("withdraw", service.withdraw), body=body, key=key)
 
 
 @router.post("/models/{product}/{label}/retirement")
@@ -150,14 +157,7 @@ async def retire_model(
 ) -> contract.Model:
     """A candidate or challenger that will not come to anything."""
     act = Act(product, label, body.reason, caller, context.clock())
-    return await once_in(
-        context,
-        scope=f"{caller.staff_id} retire {label}",
-        key=key,
-        body=body,
-        reply=contract.Model,
-        act=lambda session: service.retire(session, act=act),
-    )
+    return await _step(context, act, ("retire", service.retire), body=body, key=key)
 
 
 @router.post("/models/{product}/{label}/proposal")
@@ -171,14 +171,7 @@ async def propose_model(
 ) -> contract.Model:
     """Ask another person to promote a model that was evaluated and fails no gate."""
     act = Act(product, label, body.reason, caller, context.clock())
-    return await once_in(
-        context,
-        scope=f"{caller.staff_id} propose {label}",
-        key=key,
-        body=body,
-        reply=contract.Model,
-        act=lambda session: service.propose(session, act=act),
-    )
+    return await _step(context, act, ("propose", service.propose), body=body, key=key)
 
 
 @router.post("/models/{product}/{label}/rejection")
@@ -192,14 +185,7 @@ async def reject_model(
 ) -> contract.Model:
     """Refuse a proposal; the model stays what it was."""
     act = Act(product, label, body.reason, caller, context.clock())
-    return await once_in(
-        context,
-        scope=f"{caller.staff_id} reject {label}",
-        key=key,
-        body=body,
-        reply=contract.Model,
-        act=lambda session: service.reject(session, act=act),
-    )
+    return await _step(context, act, ("reject", service.reject), body=body, key=key)
 
 
 @router.post("/models/{product}/{label}/promotion")
